@@ -1,0 +1,91 @@
+"""PostgreSQL through asyncpg: one pool a service, its own schema first in the search path."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from services.chassis.errors import SetupError
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+CONNECT_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 30.0
+
+
+class Database:
+    """A pool of connections; JSONB arrives as Python values, times in UTC."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str, *, schema: str, pool_size: int = 10) -> AsyncIterator["Database"]:
+        """Opens the pool; SetupError where the database can't be reached."""
+        with_explanation = explained(dsn)
+        async with with_explanation:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=pool_size,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                init=_prepare,
+                reset=_keep,
+                server_settings={"search_path": schema, "timezone": "UTC", "application_name": schema},
+            )
+        try:
+            yield cls(pool)
+        finally:
+            try:
+                await asyncio.wait_for(pool.close(), timeout=5)
+            except TimeoutError:
+                pool.terminate()
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A connection without a transaction, for reads."""
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction: commits at the end, rolls back on any error."""
+        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """One round trip; raises what the driver raises."""
+        async with self.acquire() as connection:
+            await connection.fetchval("SELECT 1")
+
+
+@asynccontextmanager
+async def explained(dsn: str) -> AsyncIterator[None]:
+    """Turns a failure to connect into a SetupError without the password."""
+    try:
+        yield
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise SetupError(
+            f"cannot open the database at {public_address(dsn)}: {error or type(error).__name__}; "
+            "check AIARTIST_DATABASE_URL and that PostgreSQL runs"
+        ) from error
+
+
+def public_address(dsn: str) -> str:
+    """The DSN without user and password."""
+    return dsn.rpartition("@")[2] or dsn
+
+
+async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _keep(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """In place of asyncpg's RESET ALL, a round trip for each use: nothing here changes session state."""

@@ -1,0 +1,148 @@
+"""structlog for all: JSON for machines, colours for a terminal; context from one variable."""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+import structlog
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+_CONTEXT: ContextVar[Mapping[str, str]] = ContextVar("aiartist_log_context", default=MappingProxyType({}))
+_SECRETS: set[str] = set()
+_NAMED_SECRET = re.compile(r"(password|passwd|secret|token|api_?key|authorization)$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]+):[^\s@/]+@")
+MASK = "********"
+
+EventDict = MutableMapping[str, Any]
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger whose records carry the bound context."""
+    return cast(structlog.stdlib.BoundLogger, structlog.get_logger(component=name))
+
+
+def context() -> Mapping[str, str]:
+    """What is bound now, for example `run_id`."""
+    return _CONTEXT.get()
+
+
+def set_context(values: Mapping[str, str]) -> None:
+    """Replaces what is bound, for this task and those that it starts."""
+    _CONTEXT.set(values)
+
+
+@contextmanager
+def bind_context(**values: str) -> Iterator[None]:
+    """Binds more values inside the block."""
+    token = _CONTEXT.set({**_CONTEXT.get(), **values})
+    try:
+        yield
+    finally:
+        _CONTEXT.reset(token)
+
+
+def configure(*, level: str, format: Literal["auto", "json", "console"]) -> None:
+    """Sets logging up for the whole process, the standard library's too."""
+    console = format == "console" or (format == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        _add_context,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=not console),
+        _ship,
+        _mask,
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if console
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("asyncio", "httpx", "httpcore", "LiteLLM", "pgqueuer", "grpc"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def keep_secret(settings: BaseSettings) -> None:
+    """From now on masks the values of these settings' secrets wherever they stand in a record."""
+    for value in dict(settings).values():
+        if isinstance(value, SecretStr) and len(value.get_secret_value()) >= 8:
+            _SECRETS.add(value.get_secret_value())
+
+
+def public_settings(settings: BaseSettings) -> dict[str, str]:
+    """Settings as they may be shown: secrets masked."""
+    return {name: str(value) for name, value in sorted(dict(settings).items()) if value is not None}
+
+
+def _add_context(_logger: object, _method: str, event: EventDict) -> EventDict:
+    return {**_CONTEXT.get(), **event}
+
+
+def _ship(_logger: object, method: str, event: EventDict) -> EventDict:
+    if event.get("level") in ("error", "critical") and (sink := _SINK.get("sink")) is not None:
+        sink(event)
+    return event
+
+
+_SINK: dict[str, Any] = {}
+
+
+def set_error_sink(sink: Any) -> None:
+    """Gives every record at level error or above to `sink` too; None: to nobody."""
+    _SINK["sink"] = sink
+
+
+def _mask(_logger: object, _method: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = MASK if _NAMED_SECRET.search(key) else mask_text(value)
+    error = event.get("exc_info")
+    if error and _SECRETS:
+        text = "".join(traceback.format_exception(*_exc_tuple(error)))
+        if mask_text(text) != text:
+            del event["exc_info"]
+            event["exception"] = mask_text(text)
+    return event
+
+
+def mask_text(text: str) -> str:
+    """The text without known secrets and without passwords in addresses."""
+    for secret in _SECRETS:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+
+
+def _exc_tuple(error: Any) -> tuple[Any, Any, Any]:
+    if isinstance(error, BaseException):
+        return type(error), error, error.__traceback__
+    if isinstance(error, tuple):
+        return cast(tuple[Any, Any, Any], error)
+    return sys.exc_info()
+
+
+def exception_of(event: Mapping[str, Any]) -> BaseException | None:
+    """The exception of a log record, where it has one."""
+    error = event.get("exc_info")
+    return _exc_tuple(error)[1] if error else None

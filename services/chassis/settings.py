@@ -1,0 +1,133 @@
+"""Settings that every service has. Read once, from `AIARTIST_*` variables, and frozen."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.chassis.errors import SetupError
+
+Role = Literal["viewer", "operator", "service"]
+"""What a token may do: viewers read, operators change, services do both and ship errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOwner:
+    """Whose token it is."""
+
+    name: str
+    role: Role
+
+
+class ChassisSettings(BaseSettings):
+    """What every service can be told. A service adds its own fields in a subclass."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AIARTIST_", frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs `tokens`."""
+    data_dir: Path = Path("data")
+    """Where files live that have no better place."""
+    database_url: SecretStr | None = None
+    """PostgreSQL, as `postgresql://user:password@host/name`."""
+    db_pool_size: int = Field(10, ge=1, le=200)
+    """Connections at most, for each service."""
+    token: SecretStr | None = None
+    """What this service sends to the others."""
+    tokens: SecretStr | None = None
+    """Whom this service knows: `name:role:token`, with commas between."""
+    tls_cert: Path | None = None
+    """Certificate chain in PEM; with `tls_key`, the server speaks TLS."""
+    tls_key: Path | None = None
+    """Private key in PEM."""
+    tls_ca: Path | None = None
+    """Certificates in PEM that a client trusts; set, clients speak TLS."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto`: for people on a terminal, else JSON."""
+    drain_delay_s: float = Field(0.0, ge=0, le=300)
+    """How long to go on serving after NOT_SERVING was told, for load balancers to notice."""
+    stop_grace_s: float = Field(5.0, ge=0, le=300)
+    """How long running calls may take to end."""
+    max_concurrent_rpcs: int = Field(256, ge=1)
+    """Calls at once at most, health checks not counted."""
+    error_analyzer_addr: str = "127.0.0.1:50056"
+    """Where errors are shipped."""
+    ship_errors: bool = True
+    """False: errors stay in the log."""
+
+    @field_validator("tokens")
+    @classmethod
+    def _tokens_parse(cls, value: SecretStr | None) -> SecretStr | None:
+        parse_tokens(value)
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_open_door(self) -> Self:
+        if not is_loopback(self.host) and self.tokens is None:
+            raise ValueError(
+                f"host {self.host} is not loopback: set AIARTIST_TOKENS (name:role:token,...), "
+                "or listen on 127.0.0.1"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("set both AIARTIST_TLS_CERT and AIARTIST_TLS_KEY, or neither")
+        return self
+
+    @classmethod
+    def load(cls) -> Self:
+        """Reads the environment; SetupError names every variable that is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SetupError(explain(error)) from None
+
+    def dsn(self) -> str:
+        """The database's address; SetupError where there is none."""
+        if self.database_url is None:
+            raise SetupError(
+                "AIARTIST_DATABASE_URL is not set; set it to postgresql://user:password@host/name, "
+                "or run everything at once with: aiartist serve --target all"
+            )
+        return self.database_url.get_secret_value()
+
+
+def explain(error: ValidationError) -> str:
+    """Every wrong setting in one line, by the name of its variable."""
+    parts = []
+    for problem in error.errors():
+        place = str(problem["loc"][0]) if problem["loc"] else ""
+        variable = place if place.isupper() else f"AIARTIST_{place.upper()}"
+        text = problem["msg"].removeprefix("Value error, ")
+        parts.append(f"{variable}: {text}" if place else text)
+    return "settings: " + "; ".join(parts)
+
+
+def parse_tokens(tokens: SecretStr | None) -> Mapping[str, TokenOwner]:
+    """Token -> owner. ValueError where an entry is not `name:role:token` or a token is short."""
+    owners: dict[str, TokenOwner] = {}
+    for number, entry in enumerate(tokens.get_secret_value().split(",") if tokens else [], start=1):
+        name, _, rest = entry.strip().partition(":")
+        role, _, token = rest.partition(":")
+        if not name or role not in get_args(Role):
+            raise ValueError(f"entry {number} must be name:role:token with role viewer, operator or service")
+        if len(token) < 16:
+            raise ValueError(f"the token of {name!r} must have at least 16 characters")
+        owners[token] = TokenOwner(name, role)  # type: ignore[arg-type]
+    return owners
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost`, 127.0.0.0/8, ::1 and Unix sockets."""
+    if host == "localhost" or host.startswith("unix:"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
