@@ -84,7 +84,12 @@ def public_address(dsn: str) -> str:
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=_to_json, decoder=json.loads, schema="pg_catalog")
+
+
+def _to_json(value: object) -> str:
+    """Text is taken for JSON as it is: PgQueuer, on the same connections, encodes its own."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 async def _keep(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

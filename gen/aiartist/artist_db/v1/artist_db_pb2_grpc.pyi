@@ -7,21 +7,7 @@ from aiartist.artist_db.v1 import artist_db_pb2 as _artist_db_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -35,137 +21,64 @@ class ArtistDbServiceStub:
     `ERROR_REASON_REQUEST_ID_REUSED`. Leave it empty and the call is never taken for a repeat.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> ArtistDbServiceAsyncStub: ...
-    CreateArtist: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.CreateArtistRequest, _artist_db_pb2.CreateArtistResponse]
-    """Takes a new artist on, with persona version 1. ALREADY_EXISTS where the name is taken."""
-    GetArtist: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetArtistRequest, _artist_db_pb2.GetArtistResponse]
-    """One artist, by id or by exact name."""
-    ListArtists: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListArtistsRequest, _artist_db_pb2.ListArtistsResponse]
-    """Artists by name."""
-    UpdateArtist: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.UpdateArtistRequest, _artist_db_pb2.UpdateArtistResponse]
-    """Changes persona or cadence. A changed persona becomes a new version. ABORTED where the etag
-    is not the current one.
-    """
-    SetAutopilot: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.SetAutopilotRequest, _artist_db_pb2.SetAutopilotResponse]
-    """Turns autopilot on or off."""
-    PauseArtist: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.PauseArtistRequest, _artist_db_pb2.PauseArtistResponse]
-    """ACTIVE to PAUSED: no new runs."""
-    ResumeArtist: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ResumeArtistRequest, _artist_db_pb2.ResumeArtistResponse]
-    """PAUSED to ACTIVE."""
-    RetireArtist: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.RetireArtistRequest, _artist_db_pb2.RetireArtistResponse]
-    """ACTIVE or PAUSED to RETIRED, for good."""
-    ListPersonaVersions: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListPersonaVersionsRequest, _artist_db_pb2.ListPersonaVersionsResponse]
-    """An artist's persona versions, newest first."""
-    RestorePersonaVersion: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.RestorePersonaVersionRequest, _artist_db_pb2.RestorePersonaVersionResponse]
-    """Makes a new version with an old one's content. ABORTED where the etag is not the current one."""
-    SaveBrief: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.SaveBriefRequest, _artist_db_pb2.SaveBriefResponse]
-    """Keeps a brief, under an id that the caller chose."""
-    GetBrief: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetBriefRequest, _artist_db_pb2.GetBriefResponse]
-    """One brief."""
-    ListBriefs: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListBriefsRequest, _artist_db_pb2.ListBriefsResponse]
-    """Briefs, newest first."""
-    SaveTake: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.SaveTakeRequest, _artist_db_pb2.SaveTakeResponse]
-    """Keeps a take, under an id that the caller chose."""
-    GetTake: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetTakeRequest, _artist_db_pb2.GetTakeResponse]
-    """One take."""
-    ListTakes: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListTakesRequest, _artist_db_pb2.ListTakesResponse]
-    """Takes, newest first."""
-    SaveRelease: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.SaveReleaseRequest, _artist_db_pb2.SaveReleaseResponse]
-    """Keeps a release, under an id that the caller chose. At most one release per run."""
-    RecordPublication: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.RecordPublicationRequest, _artist_db_pb2.RecordPublicationResponse]
-    """Records that a release was published to a target and read back. Once per release and target."""
-    GetRelease: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetReleaseRequest, _artist_db_pb2.GetReleaseResponse]
-    """One release."""
-    ListReleases: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListReleasesRequest, _artist_db_pb2.ListReleasesResponse]
-    """Releases, newest first."""
-    RecordModelCall: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.RecordModelCallRequest, _artist_db_pb2.RecordModelCallResponse]
-    """Records one model call with its answer."""
-    GetModelAnswer: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetModelAnswerRequest, _artist_db_pb2.GetModelAnswerResponse]
-    """The recorded successful answer to a call's id. NOT_FOUND where there is none."""
-    ListModelCalls: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListModelCallsRequest, _artist_db_pb2.ListModelCallsResponse]
-    """Model calls, newest first, without their answers."""
-    GetSpend: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetSpendRequest, _artist_db_pb2.GetSpendResponse]
-    """What was spent on models, by role and model, within a time and scope."""
-    RecordErrors: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.RecordErrorsRequest, _artist_db_pb2.RecordErrorsResponse]
-    """Adds occurrences to error groups, making those that are new."""
-    GetErrorGroup: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.GetErrorGroupRequest, _artist_db_pb2.GetErrorGroupResponse]
-    """One error group with its samples and its newest report."""
-    ListErrorGroups: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.ListErrorGroupsRequest, _artist_db_pb2.ListErrorGroupsResponse]
-    """Error groups, last seen first."""
-    SaveErrorReport: _grpc.UnaryUnaryMultiCallable[_artist_db_pb2.SaveErrorReportRequest, _artist_db_pb2.SaveErrorReportResponse]
-    """Keeps the analysis of an error group. The newest report gives the group its status."""
-
-@_typing.type_check_only
-class ArtistDbServiceAsyncStub(ArtistDbServiceStub):
-    """The label's memory: artists and their persona versions, briefs, takes, releases, model calls
-    and spend, error groups and reports.
-
-    Every changing call takes a `request_id`: the same id with the same request returns the first
-    response and changes nothing; the same id with another request is ALREADY_EXISTS with
-    `ERROR_REASON_REQUEST_ID_REUSED`. Leave it empty and the call is never taken for a repeat.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.CreateArtistRequest, _artist_db_pb2.CreateArtistResponse]  # type: ignore[assignment]
+    CreateArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.CreateArtistRequest, _artist_db_pb2.CreateArtistResponse]
     """Takes a new artist on, with persona version 1. ALREADY_EXISTS where the name is taken."""
-    GetArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetArtistRequest, _artist_db_pb2.GetArtistResponse]  # type: ignore[assignment]
+    GetArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetArtistRequest, _artist_db_pb2.GetArtistResponse]
     """One artist, by id or by exact name."""
-    ListArtists: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListArtistsRequest, _artist_db_pb2.ListArtistsResponse]  # type: ignore[assignment]
+    ListArtists: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListArtistsRequest, _artist_db_pb2.ListArtistsResponse]
     """Artists by name."""
-    UpdateArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.UpdateArtistRequest, _artist_db_pb2.UpdateArtistResponse]  # type: ignore[assignment]
+    UpdateArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.UpdateArtistRequest, _artist_db_pb2.UpdateArtistResponse]
     """Changes persona or cadence. A changed persona becomes a new version. ABORTED where the etag
     is not the current one.
     """
-    SetAutopilot: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetAutopilotRequest, _artist_db_pb2.SetAutopilotResponse]  # type: ignore[assignment]
+    SetAutopilot: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetAutopilotRequest, _artist_db_pb2.SetAutopilotResponse]
     """Turns autopilot on or off."""
-    PauseArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.PauseArtistRequest, _artist_db_pb2.PauseArtistResponse]  # type: ignore[assignment]
+    PauseArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.PauseArtistRequest, _artist_db_pb2.PauseArtistResponse]
     """ACTIVE to PAUSED: no new runs."""
-    ResumeArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ResumeArtistRequest, _artist_db_pb2.ResumeArtistResponse]  # type: ignore[assignment]
+    ResumeArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ResumeArtistRequest, _artist_db_pb2.ResumeArtistResponse]
     """PAUSED to ACTIVE."""
-    RetireArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RetireArtistRequest, _artist_db_pb2.RetireArtistResponse]  # type: ignore[assignment]
+    RetireArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RetireArtistRequest, _artist_db_pb2.RetireArtistResponse]
     """ACTIVE or PAUSED to RETIRED, for good."""
-    ListPersonaVersions: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListPersonaVersionsRequest, _artist_db_pb2.ListPersonaVersionsResponse]  # type: ignore[assignment]
+    ListPersonaVersions: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListPersonaVersionsRequest, _artist_db_pb2.ListPersonaVersionsResponse]
     """An artist's persona versions, newest first."""
-    RestorePersonaVersion: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RestorePersonaVersionRequest, _artist_db_pb2.RestorePersonaVersionResponse]  # type: ignore[assignment]
+    RestorePersonaVersion: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RestorePersonaVersionRequest, _artist_db_pb2.RestorePersonaVersionResponse]
     """Makes a new version with an old one's content. ABORTED where the etag is not the current one."""
-    SaveBrief: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveBriefRequest, _artist_db_pb2.SaveBriefResponse]  # type: ignore[assignment]
+    SaveBrief: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveBriefRequest, _artist_db_pb2.SaveBriefResponse]
     """Keeps a brief, under an id that the caller chose."""
-    GetBrief: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetBriefRequest, _artist_db_pb2.GetBriefResponse]  # type: ignore[assignment]
+    GetBrief: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetBriefRequest, _artist_db_pb2.GetBriefResponse]
     """One brief."""
-    ListBriefs: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListBriefsRequest, _artist_db_pb2.ListBriefsResponse]  # type: ignore[assignment]
+    ListBriefs: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListBriefsRequest, _artist_db_pb2.ListBriefsResponse]
     """Briefs, newest first."""
-    SaveTake: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveTakeRequest, _artist_db_pb2.SaveTakeResponse]  # type: ignore[assignment]
+    SaveTake: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveTakeRequest, _artist_db_pb2.SaveTakeResponse]
     """Keeps a take, under an id that the caller chose."""
-    GetTake: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetTakeRequest, _artist_db_pb2.GetTakeResponse]  # type: ignore[assignment]
+    GetTake: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetTakeRequest, _artist_db_pb2.GetTakeResponse]
     """One take."""
-    ListTakes: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListTakesRequest, _artist_db_pb2.ListTakesResponse]  # type: ignore[assignment]
+    ListTakes: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListTakesRequest, _artist_db_pb2.ListTakesResponse]
     """Takes, newest first."""
-    SaveRelease: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveReleaseRequest, _artist_db_pb2.SaveReleaseResponse]  # type: ignore[assignment]
+    SaveRelease: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveReleaseRequest, _artist_db_pb2.SaveReleaseResponse]
     """Keeps a release, under an id that the caller chose. At most one release per run."""
-    RecordPublication: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordPublicationRequest, _artist_db_pb2.RecordPublicationResponse]  # type: ignore[assignment]
+    RecordPublication: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordPublicationRequest, _artist_db_pb2.RecordPublicationResponse]
     """Records that a release was published to a target and read back. Once per release and target."""
-    GetRelease: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetReleaseRequest, _artist_db_pb2.GetReleaseResponse]  # type: ignore[assignment]
+    GetRelease: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetReleaseRequest, _artist_db_pb2.GetReleaseResponse]
     """One release."""
-    ListReleases: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListReleasesRequest, _artist_db_pb2.ListReleasesResponse]  # type: ignore[assignment]
+    ListReleases: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListReleasesRequest, _artist_db_pb2.ListReleasesResponse]
     """Releases, newest first."""
-    RecordModelCall: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordModelCallRequest, _artist_db_pb2.RecordModelCallResponse]  # type: ignore[assignment]
+    RecordModelCall: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordModelCallRequest, _artist_db_pb2.RecordModelCallResponse]
     """Records one model call with its answer."""
-    GetModelAnswer: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetModelAnswerRequest, _artist_db_pb2.GetModelAnswerResponse]  # type: ignore[assignment]
+    GetModelAnswer: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetModelAnswerRequest, _artist_db_pb2.GetModelAnswerResponse]
     """The recorded successful answer to a call's id. NOT_FOUND where there is none."""
-    ListModelCalls: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListModelCallsRequest, _artist_db_pb2.ListModelCallsResponse]  # type: ignore[assignment]
+    ListModelCalls: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListModelCallsRequest, _artist_db_pb2.ListModelCallsResponse]
     """Model calls, newest first, without their answers."""
-    GetSpend: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetSpendRequest, _artist_db_pb2.GetSpendResponse]  # type: ignore[assignment]
+    GetSpend: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetSpendRequest, _artist_db_pb2.GetSpendResponse]
     """What was spent on models, by role and model, within a time and scope."""
-    RecordErrors: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordErrorsRequest, _artist_db_pb2.RecordErrorsResponse]  # type: ignore[assignment]
+    RecordErrors: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordErrorsRequest, _artist_db_pb2.RecordErrorsResponse]
     """Adds occurrences to error groups, making those that are new."""
-    GetErrorGroup: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetErrorGroupRequest, _artist_db_pb2.GetErrorGroupResponse]  # type: ignore[assignment]
+    GetErrorGroup: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetErrorGroupRequest, _artist_db_pb2.GetErrorGroupResponse]
     """One error group with its samples and its newest report."""
-    ListErrorGroups: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListErrorGroupsRequest, _artist_db_pb2.ListErrorGroupsResponse]  # type: ignore[assignment]
+    ListErrorGroups: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListErrorGroupsRequest, _artist_db_pb2.ListErrorGroupsResponse]
     """Error groups, last seen first."""
-    SaveErrorReport: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveErrorReportRequest, _artist_db_pb2.SaveErrorReportResponse]  # type: ignore[assignment]
+    SaveErrorReport: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveErrorReportRequest, _artist_db_pb2.SaveErrorReportResponse]
     """Keeps the analysis of an error group. The newest report gives the group its status."""
 
 class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -181,32 +94,32 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateArtist(
         self,
         request: _artist_db_pb2.CreateArtistRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.CreateArtistResponse, _abc.Awaitable[_artist_db_pb2.CreateArtistResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.CreateArtistRequest, _abc.Awaitable[_artist_db_pb2.CreateArtistResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.CreateArtistResponse]:
         """Takes a new artist on, with persona version 1. ALREADY_EXISTS where the name is taken."""
 
     @_abc_1.abstractmethod
     def GetArtist(
         self,
         request: _artist_db_pb2.GetArtistRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetArtistResponse, _abc.Awaitable[_artist_db_pb2.GetArtistResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetArtistRequest, _abc.Awaitable[_artist_db_pb2.GetArtistResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetArtistResponse]:
         """One artist, by id or by exact name."""
 
     @_abc_1.abstractmethod
     def ListArtists(
         self,
         request: _artist_db_pb2.ListArtistsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListArtistsResponse, _abc.Awaitable[_artist_db_pb2.ListArtistsResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListArtistsRequest, _abc.Awaitable[_artist_db_pb2.ListArtistsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListArtistsResponse]:
         """Artists by name."""
 
     @_abc_1.abstractmethod
     def UpdateArtist(
         self,
         request: _artist_db_pb2.UpdateArtistRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.UpdateArtistResponse, _abc.Awaitable[_artist_db_pb2.UpdateArtistResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.UpdateArtistRequest, _abc.Awaitable[_artist_db_pb2.UpdateArtistResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.UpdateArtistResponse]:
         """Changes persona or cadence. A changed persona becomes a new version. ABORTED where the etag
         is not the current one.
         """
@@ -215,192 +128,192 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
     def SetAutopilot(
         self,
         request: _artist_db_pb2.SetAutopilotRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.SetAutopilotResponse, _abc.Awaitable[_artist_db_pb2.SetAutopilotResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.SetAutopilotRequest, _abc.Awaitable[_artist_db_pb2.SetAutopilotResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SetAutopilotResponse]:
         """Turns autopilot on or off."""
 
     @_abc_1.abstractmethod
     def PauseArtist(
         self,
         request: _artist_db_pb2.PauseArtistRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.PauseArtistResponse, _abc.Awaitable[_artist_db_pb2.PauseArtistResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.PauseArtistRequest, _abc.Awaitable[_artist_db_pb2.PauseArtistResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.PauseArtistResponse]:
         """ACTIVE to PAUSED: no new runs."""
 
     @_abc_1.abstractmethod
     def ResumeArtist(
         self,
         request: _artist_db_pb2.ResumeArtistRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ResumeArtistResponse, _abc.Awaitable[_artist_db_pb2.ResumeArtistResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ResumeArtistRequest, _abc.Awaitable[_artist_db_pb2.ResumeArtistResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ResumeArtistResponse]:
         """PAUSED to ACTIVE."""
 
     @_abc_1.abstractmethod
     def RetireArtist(
         self,
         request: _artist_db_pb2.RetireArtistRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.RetireArtistResponse, _abc.Awaitable[_artist_db_pb2.RetireArtistResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.RetireArtistRequest, _abc.Awaitable[_artist_db_pb2.RetireArtistResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RetireArtistResponse]:
         """ACTIVE or PAUSED to RETIRED, for good."""
 
     @_abc_1.abstractmethod
     def ListPersonaVersions(
         self,
         request: _artist_db_pb2.ListPersonaVersionsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListPersonaVersionsResponse, _abc.Awaitable[_artist_db_pb2.ListPersonaVersionsResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListPersonaVersionsRequest, _abc.Awaitable[_artist_db_pb2.ListPersonaVersionsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListPersonaVersionsResponse]:
         """An artist's persona versions, newest first."""
 
     @_abc_1.abstractmethod
     def RestorePersonaVersion(
         self,
         request: _artist_db_pb2.RestorePersonaVersionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.RestorePersonaVersionResponse, _abc.Awaitable[_artist_db_pb2.RestorePersonaVersionResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.RestorePersonaVersionRequest, _abc.Awaitable[_artist_db_pb2.RestorePersonaVersionResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RestorePersonaVersionResponse]:
         """Makes a new version with an old one's content. ABORTED where the etag is not the current one."""
 
     @_abc_1.abstractmethod
     def SaveBrief(
         self,
         request: _artist_db_pb2.SaveBriefRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.SaveBriefResponse, _abc.Awaitable[_artist_db_pb2.SaveBriefResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.SaveBriefRequest, _abc.Awaitable[_artist_db_pb2.SaveBriefResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SaveBriefResponse]:
         """Keeps a brief, under an id that the caller chose."""
 
     @_abc_1.abstractmethod
     def GetBrief(
         self,
         request: _artist_db_pb2.GetBriefRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetBriefResponse, _abc.Awaitable[_artist_db_pb2.GetBriefResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetBriefRequest, _abc.Awaitable[_artist_db_pb2.GetBriefResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetBriefResponse]:
         """One brief."""
 
     @_abc_1.abstractmethod
     def ListBriefs(
         self,
         request: _artist_db_pb2.ListBriefsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListBriefsResponse, _abc.Awaitable[_artist_db_pb2.ListBriefsResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListBriefsRequest, _abc.Awaitable[_artist_db_pb2.ListBriefsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListBriefsResponse]:
         """Briefs, newest first."""
 
     @_abc_1.abstractmethod
     def SaveTake(
         self,
         request: _artist_db_pb2.SaveTakeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.SaveTakeResponse, _abc.Awaitable[_artist_db_pb2.SaveTakeResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.SaveTakeRequest, _abc.Awaitable[_artist_db_pb2.SaveTakeResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SaveTakeResponse]:
         """Keeps a take, under an id that the caller chose."""
 
     @_abc_1.abstractmethod
     def GetTake(
         self,
         request: _artist_db_pb2.GetTakeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetTakeResponse, _abc.Awaitable[_artist_db_pb2.GetTakeResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetTakeRequest, _abc.Awaitable[_artist_db_pb2.GetTakeResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetTakeResponse]:
         """One take."""
 
     @_abc_1.abstractmethod
     def ListTakes(
         self,
         request: _artist_db_pb2.ListTakesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListTakesResponse, _abc.Awaitable[_artist_db_pb2.ListTakesResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListTakesRequest, _abc.Awaitable[_artist_db_pb2.ListTakesResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListTakesResponse]:
         """Takes, newest first."""
 
     @_abc_1.abstractmethod
     def SaveRelease(
         self,
         request: _artist_db_pb2.SaveReleaseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.SaveReleaseResponse, _abc.Awaitable[_artist_db_pb2.SaveReleaseResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.SaveReleaseRequest, _abc.Awaitable[_artist_db_pb2.SaveReleaseResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SaveReleaseResponse]:
         """Keeps a release, under an id that the caller chose. At most one release per run."""
 
     @_abc_1.abstractmethod
     def RecordPublication(
         self,
         request: _artist_db_pb2.RecordPublicationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.RecordPublicationResponse, _abc.Awaitable[_artist_db_pb2.RecordPublicationResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.RecordPublicationRequest, _abc.Awaitable[_artist_db_pb2.RecordPublicationResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RecordPublicationResponse]:
         """Records that a release was published to a target and read back. Once per release and target."""
 
     @_abc_1.abstractmethod
     def GetRelease(
         self,
         request: _artist_db_pb2.GetReleaseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetReleaseResponse, _abc.Awaitable[_artist_db_pb2.GetReleaseResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetReleaseRequest, _abc.Awaitable[_artist_db_pb2.GetReleaseResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetReleaseResponse]:
         """One release."""
 
     @_abc_1.abstractmethod
     def ListReleases(
         self,
         request: _artist_db_pb2.ListReleasesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListReleasesResponse, _abc.Awaitable[_artist_db_pb2.ListReleasesResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListReleasesRequest, _abc.Awaitable[_artist_db_pb2.ListReleasesResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListReleasesResponse]:
         """Releases, newest first."""
 
     @_abc_1.abstractmethod
     def RecordModelCall(
         self,
         request: _artist_db_pb2.RecordModelCallRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.RecordModelCallResponse, _abc.Awaitable[_artist_db_pb2.RecordModelCallResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.RecordModelCallRequest, _abc.Awaitable[_artist_db_pb2.RecordModelCallResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RecordModelCallResponse]:
         """Records one model call with its answer."""
 
     @_abc_1.abstractmethod
     def GetModelAnswer(
         self,
         request: _artist_db_pb2.GetModelAnswerRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetModelAnswerResponse, _abc.Awaitable[_artist_db_pb2.GetModelAnswerResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetModelAnswerRequest, _abc.Awaitable[_artist_db_pb2.GetModelAnswerResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetModelAnswerResponse]:
         """The recorded successful answer to a call's id. NOT_FOUND where there is none."""
 
     @_abc_1.abstractmethod
     def ListModelCalls(
         self,
         request: _artist_db_pb2.ListModelCallsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListModelCallsResponse, _abc.Awaitable[_artist_db_pb2.ListModelCallsResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListModelCallsRequest, _abc.Awaitable[_artist_db_pb2.ListModelCallsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListModelCallsResponse]:
         """Model calls, newest first, without their answers."""
 
     @_abc_1.abstractmethod
     def GetSpend(
         self,
         request: _artist_db_pb2.GetSpendRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetSpendResponse, _abc.Awaitable[_artist_db_pb2.GetSpendResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetSpendRequest, _abc.Awaitable[_artist_db_pb2.GetSpendResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetSpendResponse]:
         """What was spent on models, by role and model, within a time and scope."""
 
     @_abc_1.abstractmethod
     def RecordErrors(
         self,
         request: _artist_db_pb2.RecordErrorsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.RecordErrorsResponse, _abc.Awaitable[_artist_db_pb2.RecordErrorsResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.RecordErrorsRequest, _abc.Awaitable[_artist_db_pb2.RecordErrorsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RecordErrorsResponse]:
         """Adds occurrences to error groups, making those that are new."""
 
     @_abc_1.abstractmethod
     def GetErrorGroup(
         self,
         request: _artist_db_pb2.GetErrorGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.GetErrorGroupResponse, _abc.Awaitable[_artist_db_pb2.GetErrorGroupResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.GetErrorGroupRequest, _abc.Awaitable[_artist_db_pb2.GetErrorGroupResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetErrorGroupResponse]:
         """One error group with its samples and its newest report."""
 
     @_abc_1.abstractmethod
     def ListErrorGroups(
         self,
         request: _artist_db_pb2.ListErrorGroupsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.ListErrorGroupsResponse, _abc.Awaitable[_artist_db_pb2.ListErrorGroupsResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.ListErrorGroupsRequest, _abc.Awaitable[_artist_db_pb2.ListErrorGroupsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListErrorGroupsResponse]:
         """Error groups, last seen first."""
 
     @_abc_1.abstractmethod
     def SaveErrorReport(
         self,
         request: _artist_db_pb2.SaveErrorReportRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_artist_db_pb2.SaveErrorReportResponse, _abc.Awaitable[_artist_db_pb2.SaveErrorReportResponse]]:
+        context: _aio.ServicerContext[_artist_db_pb2.SaveErrorReportRequest, _abc.Awaitable[_artist_db_pb2.SaveErrorReportResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SaveErrorReportResponse]:
         """Keeps the analysis of an error group. The newest report gives the group its status."""
 
-def add_ArtistDbServiceServicer_to_server(servicer: ArtistDbServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_ArtistDbServiceServicer_to_server(servicer: ArtistDbServiceServicer, server: _aio.Server) -> None: ...

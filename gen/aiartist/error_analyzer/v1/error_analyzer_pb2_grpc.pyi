@@ -7,21 +7,7 @@ from aiartist.error_analyzer.v1 import error_analyzer_pb2 as _error_analyzer_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -31,23 +17,8 @@ class ErrorAnalyzerServiceStub:
     restarts, hosts and line numbers. Groups and reports live in artist_db.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> ErrorAnalyzerServiceAsyncStub: ...
-    IngestErrors: _grpc.UnaryUnaryMultiCallable[_error_analyzer_pb2.IngestErrorsRequest, _error_analyzer_pb2.IngestErrorsResponse]
-    """Takes a batch of errors. Redacts, groups and stores them. A batch is stored whole or not at
-    all; the same `request_id` counts once.
-    """
-
-@_typing.type_check_only
-class ErrorAnalyzerServiceAsyncStub(ErrorAnalyzerServiceStub):
-    """Takes the errors that services ship and groups them by a fingerprint that is stable across
-    restarts, hosts and line numbers. Groups and reports live in artist_db.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    IngestErrors: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.IngestErrorsRequest, _error_analyzer_pb2.IngestErrorsResponse]  # type: ignore[assignment]
+    IngestErrors: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.IngestErrorsRequest, _error_analyzer_pb2.IngestErrorsResponse]
     """Takes a batch of errors. Redacts, groups and stores them. A batch is stored whole or not at
     all; the same `request_id` counts once.
     """
@@ -61,10 +32,10 @@ class ErrorAnalyzerServiceServicer(metaclass=_abc_1.ABCMeta):
     def IngestErrors(
         self,
         request: _error_analyzer_pb2.IngestErrorsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_error_analyzer_pb2.IngestErrorsResponse, _abc.Awaitable[_error_analyzer_pb2.IngestErrorsResponse]]:
+        context: _aio.ServicerContext[_error_analyzer_pb2.IngestErrorsRequest, _abc.Awaitable[_error_analyzer_pb2.IngestErrorsResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.IngestErrorsResponse]:
         """Takes a batch of errors. Redacts, groups and stores them. A batch is stored whole or not at
         all; the same `request_id` counts once.
         """
 
-def add_ErrorAnalyzerServiceServicer_to_server(servicer: ErrorAnalyzerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_ErrorAnalyzerServiceServicer_to_server(servicer: ErrorAnalyzerServiceServicer, server: _aio.Server) -> None: ...

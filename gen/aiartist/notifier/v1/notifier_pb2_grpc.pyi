@@ -7,21 +7,7 @@ from aiartist.notifier.v1 import notifier_pb2 as _notifier_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -31,33 +17,14 @@ class NotifierServiceStub:
     when a channel is down. Today's channel is the console: a structured log line each.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> NotifierServiceAsyncStub: ...
-    RequestApproval: _grpc.UnaryUnaryMultiCallable[_notifier_pb2.RequestApprovalRequest, _notifier_pb2.RequestApprovalResponse]
-    """Asks for a decision about a take. Returns as soon as the question is stored; the answer comes
-    as SchedulerService.DecideRun.
-    """
-    Notify: _grpc.UnaryUnaryMultiCallable[_notifier_pb2.NotifyRequest, _notifier_pb2.NotifyResponse]
-    """Tells people something."""
-    ListMessages: _grpc.UnaryUnaryMultiCallable[_notifier_pb2.ListMessagesRequest, _notifier_pb2.ListMessagesResponse]
-    """What was said or waits to be said, newest first."""
-
-@_typing.type_check_only
-class NotifierServiceAsyncStub(NotifierServiceStub):
-    """Talks to people. What is to be said is stored first and said after, so that nothing is lost
-    when a channel is down. Today's channel is the console: a structured log line each.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    RequestApproval: _aio.UnaryUnaryMultiCallable[_notifier_pb2.RequestApprovalRequest, _notifier_pb2.RequestApprovalResponse]  # type: ignore[assignment]
+    RequestApproval: _aio.UnaryUnaryMultiCallable[_notifier_pb2.RequestApprovalRequest, _notifier_pb2.RequestApprovalResponse]
     """Asks for a decision about a take. Returns as soon as the question is stored; the answer comes
     as SchedulerService.DecideRun.
     """
-    Notify: _aio.UnaryUnaryMultiCallable[_notifier_pb2.NotifyRequest, _notifier_pb2.NotifyResponse]  # type: ignore[assignment]
+    Notify: _aio.UnaryUnaryMultiCallable[_notifier_pb2.NotifyRequest, _notifier_pb2.NotifyResponse]
     """Tells people something."""
-    ListMessages: _aio.UnaryUnaryMultiCallable[_notifier_pb2.ListMessagesRequest, _notifier_pb2.ListMessagesResponse]  # type: ignore[assignment]
+    ListMessages: _aio.UnaryUnaryMultiCallable[_notifier_pb2.ListMessagesRequest, _notifier_pb2.ListMessagesResponse]
     """What was said or waits to be said, newest first."""
 
 class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -69,8 +36,8 @@ class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
     def RequestApproval(
         self,
         request: _notifier_pb2.RequestApprovalRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_notifier_pb2.RequestApprovalResponse, _abc.Awaitable[_notifier_pb2.RequestApprovalResponse]]:
+        context: _aio.ServicerContext[_notifier_pb2.RequestApprovalRequest, _abc.Awaitable[_notifier_pb2.RequestApprovalResponse]],
+    ) -> _abc.Awaitable[_notifier_pb2.RequestApprovalResponse]:
         """Asks for a decision about a take. Returns as soon as the question is stored; the answer comes
         as SchedulerService.DecideRun.
         """
@@ -79,16 +46,16 @@ class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
     def Notify(
         self,
         request: _notifier_pb2.NotifyRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_notifier_pb2.NotifyResponse, _abc.Awaitable[_notifier_pb2.NotifyResponse]]:
+        context: _aio.ServicerContext[_notifier_pb2.NotifyRequest, _abc.Awaitable[_notifier_pb2.NotifyResponse]],
+    ) -> _abc.Awaitable[_notifier_pb2.NotifyResponse]:
         """Tells people something."""
 
     @_abc_1.abstractmethod
     def ListMessages(
         self,
         request: _notifier_pb2.ListMessagesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_notifier_pb2.ListMessagesResponse, _abc.Awaitable[_notifier_pb2.ListMessagesResponse]]:
+        context: _aio.ServicerContext[_notifier_pb2.ListMessagesRequest, _abc.Awaitable[_notifier_pb2.ListMessagesResponse]],
+    ) -> _abc.Awaitable[_notifier_pb2.ListMessagesResponse]:
         """What was said or waits to be said, newest first."""
 
-def add_NotifierServiceServicer_to_server(servicer: NotifierServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_NotifierServiceServicer_to_server(servicer: NotifierServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from aiartist.orchestrator.v1 import orchestrator_pb2 as _orchestrator_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -32,34 +18,14 @@ class OrchestratorServiceStub:
     the recorded answer comes back, also after a crash.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> OrchestratorServiceAsyncStub: ...
-    Generate: _grpc.UnaryUnaryMultiCallable[_orchestrator_pb2.GenerateRequest, _orchestrator_pb2.GenerateResponse]
-    """Asks the models of a role. UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when none gave a
-    usable answer.
-    """
-    ComposeSong: _grpc.UnaryStreamMultiCallable[_orchestrator_pb2.ComposeSongRequest, _orchestrator_pb2.ComposeSongResponse]
-    """Writes one song: a brief, kept in artist_db. Streams progress, then the result, once, last."""
-    ListModels: _grpc.UnaryUnaryMultiCallable[_orchestrator_pb2.ListModelsRequest, _orchestrator_pb2.ListModelsResponse]
-    """The configured models and the roles that use them, in rank order."""
-
-@_typing.type_check_only
-class OrchestratorServiceAsyncStub(OrchestratorServiceStub):
-    """Asks language models: by role, each with a ranked list of models tried in order. Every call
-    is recorded in artist_db. No call with a `request_id` that was answered before is paid again:
-    the recorded answer comes back, also after a crash.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Generate: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GenerateRequest, _orchestrator_pb2.GenerateResponse]  # type: ignore[assignment]
+    Generate: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GenerateRequest, _orchestrator_pb2.GenerateResponse]
     """Asks the models of a role. UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when none gave a
     usable answer.
     """
-    ComposeSong: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.ComposeSongRequest, _orchestrator_pb2.ComposeSongResponse]  # type: ignore[assignment]
+    ComposeSong: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.ComposeSongRequest, _orchestrator_pb2.ComposeSongResponse]
     """Writes one song: a brief, kept in artist_db. Streams progress, then the result, once, last."""
-    ListModels: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListModelsRequest, _orchestrator_pb2.ListModelsResponse]  # type: ignore[assignment]
+    ListModels: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListModelsRequest, _orchestrator_pb2.ListModelsResponse]
     """The configured models and the roles that use them, in rank order."""
 
 class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -72,8 +38,8 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
     def Generate(
         self,
         request: _orchestrator_pb2.GenerateRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_orchestrator_pb2.GenerateResponse, _abc.Awaitable[_orchestrator_pb2.GenerateResponse]]:
+        context: _aio.ServicerContext[_orchestrator_pb2.GenerateRequest, _abc.Awaitable[_orchestrator_pb2.GenerateResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.GenerateResponse]:
         """Asks the models of a role. UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when none gave a
         usable answer.
         """
@@ -82,16 +48,16 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
     def ComposeSong(
         self,
         request: _orchestrator_pb2.ComposeSongRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_orchestrator_pb2.ComposeSongResponse], _abc.AsyncIterator[_orchestrator_pb2.ComposeSongResponse]]:
+        context: _aio.ServicerContext[_orchestrator_pb2.ComposeSongRequest, _abc.AsyncIterator[_orchestrator_pb2.ComposeSongResponse]],
+    ) -> _abc.AsyncIterator[_orchestrator_pb2.ComposeSongResponse]:
         """Writes one song: a brief, kept in artist_db. Streams progress, then the result, once, last."""
 
     @_abc_1.abstractmethod
     def ListModels(
         self,
         request: _orchestrator_pb2.ListModelsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_orchestrator_pb2.ListModelsResponse, _abc.Awaitable[_orchestrator_pb2.ListModelsResponse]]:
+        context: _aio.ServicerContext[_orchestrator_pb2.ListModelsRequest, _abc.Awaitable[_orchestrator_pb2.ListModelsResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.ListModelsResponse]:
         """The configured models and the roles that use them, in rank order."""
 
-def add_OrchestratorServiceServicer_to_server(servicer: OrchestratorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_OrchestratorServiceServicer_to_server(servicer: OrchestratorServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from aiartist.release.v1 import release_pb2 as _release_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -34,50 +20,20 @@ class ReleaseServiceStub:
     where the first was cut off it is made again with the same bytes.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> ReleaseServiceAsyncStub: ...
-    ProduceTake: _grpc.UnaryStreamMultiCallable[_release_pb2.ProduceTakeRequest, _release_pb2.ProduceTakeResponse]
-    """Renders one take of a brief, masters it and reviews the result. A take that fails its review
-    is a result, not an error. Streams progress, then the take, once, last.
-    """
-    PackageRelease: _grpc.UnaryStreamMultiCallable[_release_pb2.PackageReleaseRequest, _release_pb2.PackageReleaseResponse]
-    """Builds the package of an approved take: audio, cover, lyrics, metadata, provenance, manifest.
-    Streams progress, then the package, once, last.
-    """
-    PublishRelease: _grpc.UnaryStreamMultiCallable[_release_pb2.PublishReleaseRequest, _release_pb2.PublishReleaseResponse]
-    """Publishes a package to the label's folder and reads it back. Streams progress, then where it
-    is, once, last.
-    """
-    VerifyRelease: _grpc.UnaryUnaryMultiCallable[_release_pb2.VerifyReleaseRequest, _release_pb2.VerifyReleaseResponse]
-    """Checks a package in the artifact store, or a published one: every file's hash, the audio, the
-    cover, the metadata. Problems are a result, not an error.
-    """
-
-@_typing.type_check_only
-class ReleaseServiceAsyncStub(ReleaseServiceStub):
-    """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
-    publishes them. Bytes live in the artifact store, facts in artist_db.
-
-    The stages are idempotent by `request_id`: a repeated call returns what the first made, and
-    where the first was cut off it is made again with the same bytes.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ProduceTake: _aio.UnaryStreamMultiCallable[_release_pb2.ProduceTakeRequest, _release_pb2.ProduceTakeResponse]  # type: ignore[assignment]
+    ProduceTake: _aio.UnaryStreamMultiCallable[_release_pb2.ProduceTakeRequest, _release_pb2.ProduceTakeResponse]
     """Renders one take of a brief, masters it and reviews the result. A take that fails its review
     is a result, not an error. Streams progress, then the take, once, last.
     """
-    PackageRelease: _aio.UnaryStreamMultiCallable[_release_pb2.PackageReleaseRequest, _release_pb2.PackageReleaseResponse]  # type: ignore[assignment]
+    PackageRelease: _aio.UnaryStreamMultiCallable[_release_pb2.PackageReleaseRequest, _release_pb2.PackageReleaseResponse]
     """Builds the package of an approved take: audio, cover, lyrics, metadata, provenance, manifest.
     Streams progress, then the package, once, last.
     """
-    PublishRelease: _aio.UnaryStreamMultiCallable[_release_pb2.PublishReleaseRequest, _release_pb2.PublishReleaseResponse]  # type: ignore[assignment]
+    PublishRelease: _aio.UnaryStreamMultiCallable[_release_pb2.PublishReleaseRequest, _release_pb2.PublishReleaseResponse]
     """Publishes a package to the label's folder and reads it back. Streams progress, then where it
     is, once, last.
     """
-    VerifyRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.VerifyReleaseRequest, _release_pb2.VerifyReleaseResponse]  # type: ignore[assignment]
+    VerifyRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.VerifyReleaseRequest, _release_pb2.VerifyReleaseResponse]
     """Checks a package in the artifact store, or a published one: every file's hash, the audio, the
     cover, the metadata. Problems are a result, not an error.
     """
@@ -94,8 +50,8 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     def ProduceTake(
         self,
         request: _release_pb2.ProduceTakeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_release_pb2.ProduceTakeResponse], _abc.AsyncIterator[_release_pb2.ProduceTakeResponse]]:
+        context: _aio.ServicerContext[_release_pb2.ProduceTakeRequest, _abc.AsyncIterator[_release_pb2.ProduceTakeResponse]],
+    ) -> _abc.AsyncIterator[_release_pb2.ProduceTakeResponse]:
         """Renders one take of a brief, masters it and reviews the result. A take that fails its review
         is a result, not an error. Streams progress, then the take, once, last.
         """
@@ -104,8 +60,8 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     def PackageRelease(
         self,
         request: _release_pb2.PackageReleaseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_release_pb2.PackageReleaseResponse], _abc.AsyncIterator[_release_pb2.PackageReleaseResponse]]:
+        context: _aio.ServicerContext[_release_pb2.PackageReleaseRequest, _abc.AsyncIterator[_release_pb2.PackageReleaseResponse]],
+    ) -> _abc.AsyncIterator[_release_pb2.PackageReleaseResponse]:
         """Builds the package of an approved take: audio, cover, lyrics, metadata, provenance, manifest.
         Streams progress, then the package, once, last.
         """
@@ -114,8 +70,8 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     def PublishRelease(
         self,
         request: _release_pb2.PublishReleaseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_release_pb2.PublishReleaseResponse], _abc.AsyncIterator[_release_pb2.PublishReleaseResponse]]:
+        context: _aio.ServicerContext[_release_pb2.PublishReleaseRequest, _abc.AsyncIterator[_release_pb2.PublishReleaseResponse]],
+    ) -> _abc.AsyncIterator[_release_pb2.PublishReleaseResponse]:
         """Publishes a package to the label's folder and reads it back. Streams progress, then where it
         is, once, last.
         """
@@ -124,10 +80,10 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     def VerifyRelease(
         self,
         request: _release_pb2.VerifyReleaseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_release_pb2.VerifyReleaseResponse, _abc.Awaitable[_release_pb2.VerifyReleaseResponse]]:
+        context: _aio.ServicerContext[_release_pb2.VerifyReleaseRequest, _abc.Awaitable[_release_pb2.VerifyReleaseResponse]],
+    ) -> _abc.Awaitable[_release_pb2.VerifyReleaseResponse]:
         """Checks a package in the artifact store, or a published one: every file's hash, the audio, the
         cover, the metadata. Problems are a result, not an error.
         """
 
-def add_ReleaseServiceServicer_to_server(servicer: ReleaseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_ReleaseServiceServicer_to_server(servicer: ReleaseServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from aiartist.scheduler.v1 import scheduler_pb2 as _scheduler_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -34,48 +20,20 @@ class SchedulerServiceStub:
     `ERROR_REASON_REQUEST_ID_REUSED`. Leave it empty and the call is never taken for a repeat.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> SchedulerServiceAsyncStub: ...
-    StartRun: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.StartRunRequest, _scheduler_pb2.StartRunResponse]
-    """Starts a run for an artist. FAILED_PRECONDITION where the artist is not active."""
-    GetRun: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.GetRunRequest, _scheduler_pb2.GetRunResponse]
-    """One run with all its stages, their times and errors."""
-    ListRuns: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ListRunsRequest, _scheduler_pb2.ListRunsResponse]
-    """Runs, newest first."""
-    WatchRun: _grpc.UnaryStreamMultiCallable[_scheduler_pb2.WatchRunRequest, _scheduler_pb2.WatchRunResponse]
-    """The events of a run, from the first or after a resume token, and on until the run ends."""
-    DecideRun: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.DecideRunRequest, _scheduler_pb2.DecideRunResponse]
-    """Decides about the take that waits. Counts once, about the content named by `content_digest`."""
-    CancelRun: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.CancelRunRequest, _scheduler_pb2.CancelRunResponse]
-    """Ends a run that is not final."""
-    RetryRun: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.RetryRunRequest, _scheduler_pb2.RetryRunResponse]
-    """Takes a FAILED run up again at the stage that failed."""
-
-@_typing.type_check_only
-class SchedulerServiceAsyncStub(SchedulerServiceStub):
-    """Owns runs: when one starts, which stage is next, and what was decided.
-
-    Every changing call takes a `request_id`: the same id with the same request returns the first
-    response and changes nothing; the same id with another request is ALREADY_EXISTS with
-    `ERROR_REASON_REQUEST_ID_REUSED`. Leave it empty and the call is never taken for a repeat.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    StartRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.StartRunRequest, _scheduler_pb2.StartRunResponse]  # type: ignore[assignment]
+    StartRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.StartRunRequest, _scheduler_pb2.StartRunResponse]
     """Starts a run for an artist. FAILED_PRECONDITION where the artist is not active."""
-    GetRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetRunRequest, _scheduler_pb2.GetRunResponse]  # type: ignore[assignment]
+    GetRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetRunRequest, _scheduler_pb2.GetRunResponse]
     """One run with all its stages, their times and errors."""
-    ListRuns: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ListRunsRequest, _scheduler_pb2.ListRunsResponse]  # type: ignore[assignment]
+    ListRuns: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ListRunsRequest, _scheduler_pb2.ListRunsResponse]
     """Runs, newest first."""
-    WatchRun: _aio.UnaryStreamMultiCallable[_scheduler_pb2.WatchRunRequest, _scheduler_pb2.WatchRunResponse]  # type: ignore[assignment]
+    WatchRun: _aio.UnaryStreamMultiCallable[_scheduler_pb2.WatchRunRequest, _scheduler_pb2.WatchRunResponse]
     """The events of a run, from the first or after a resume token, and on until the run ends."""
-    DecideRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.DecideRunRequest, _scheduler_pb2.DecideRunResponse]  # type: ignore[assignment]
+    DecideRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.DecideRunRequest, _scheduler_pb2.DecideRunResponse]
     """Decides about the take that waits. Counts once, about the content named by `content_digest`."""
-    CancelRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.CancelRunRequest, _scheduler_pb2.CancelRunResponse]  # type: ignore[assignment]
+    CancelRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.CancelRunRequest, _scheduler_pb2.CancelRunResponse]
     """Ends a run that is not final."""
-    RetryRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RetryRunRequest, _scheduler_pb2.RetryRunResponse]  # type: ignore[assignment]
+    RetryRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RetryRunRequest, _scheduler_pb2.RetryRunResponse]
     """Takes a FAILED run up again at the stage that failed."""
 
 class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -90,56 +48,56 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
     def StartRun(
         self,
         request: _scheduler_pb2.StartRunRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_scheduler_pb2.StartRunResponse, _abc.Awaitable[_scheduler_pb2.StartRunResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.StartRunRequest, _abc.Awaitable[_scheduler_pb2.StartRunResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.StartRunResponse]:
         """Starts a run for an artist. FAILED_PRECONDITION where the artist is not active."""
 
     @_abc_1.abstractmethod
     def GetRun(
         self,
         request: _scheduler_pb2.GetRunRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_scheduler_pb2.GetRunResponse, _abc.Awaitable[_scheduler_pb2.GetRunResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.GetRunRequest, _abc.Awaitable[_scheduler_pb2.GetRunResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.GetRunResponse]:
         """One run with all its stages, their times and errors."""
 
     @_abc_1.abstractmethod
     def ListRuns(
         self,
         request: _scheduler_pb2.ListRunsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_scheduler_pb2.ListRunsResponse, _abc.Awaitable[_scheduler_pb2.ListRunsResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.ListRunsRequest, _abc.Awaitable[_scheduler_pb2.ListRunsResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.ListRunsResponse]:
         """Runs, newest first."""
 
     @_abc_1.abstractmethod
     def WatchRun(
         self,
         request: _scheduler_pb2.WatchRunRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_scheduler_pb2.WatchRunResponse], _abc.AsyncIterator[_scheduler_pb2.WatchRunResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.WatchRunRequest, _abc.AsyncIterator[_scheduler_pb2.WatchRunResponse]],
+    ) -> _abc.AsyncIterator[_scheduler_pb2.WatchRunResponse]:
         """The events of a run, from the first or after a resume token, and on until the run ends."""
 
     @_abc_1.abstractmethod
     def DecideRun(
         self,
         request: _scheduler_pb2.DecideRunRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_scheduler_pb2.DecideRunResponse, _abc.Awaitable[_scheduler_pb2.DecideRunResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.DecideRunRequest, _abc.Awaitable[_scheduler_pb2.DecideRunResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.DecideRunResponse]:
         """Decides about the take that waits. Counts once, about the content named by `content_digest`."""
 
     @_abc_1.abstractmethod
     def CancelRun(
         self,
         request: _scheduler_pb2.CancelRunRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_scheduler_pb2.CancelRunResponse, _abc.Awaitable[_scheduler_pb2.CancelRunResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.CancelRunRequest, _abc.Awaitable[_scheduler_pb2.CancelRunResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.CancelRunResponse]:
         """Ends a run that is not final."""
 
     @_abc_1.abstractmethod
     def RetryRun(
         self,
         request: _scheduler_pb2.RetryRunRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_scheduler_pb2.RetryRunResponse, _abc.Awaitable[_scheduler_pb2.RetryRunResponse]]:
+        context: _aio.ServicerContext[_scheduler_pb2.RetryRunRequest, _abc.Awaitable[_scheduler_pb2.RetryRunResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.RetryRunResponse]:
         """Takes a FAILED run up again at the stage that failed."""
 
-def add_SchedulerServiceServicer_to_server(servicer: SchedulerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_SchedulerServiceServicer_to_server(servicer: SchedulerServiceServicer, server: _aio.Server) -> None: ...

@@ -1,0 +1,1 @@
+"""The `aiartist` command: the launcher and the operator's commands."""

@@ -1,0 +1,1 @@
+"""Owns runs: when one starts, which stage is next, and what was decided."""

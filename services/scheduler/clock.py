@@ -1,0 +1,130 @@
+"""What happens by time alone: retries that are due, approvals that expire, artists whose turn it is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC
+
+import asyncpg
+import grpc
+
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from services.chassis import logs
+from services.chassis.ids import new_id
+from services.scheduler import metrics
+from services.scheduler.cadence import Cadence, Regular, due_now
+from services.scheduler.domain import Machine, Pipeline, Run, RunState
+from services.scheduler.stages.streams import SHORT_CALL_S
+from services.scheduler.store import Store
+
+EXPIRE_BATCH = 100
+PAGE = 500
+
+_log = logs.get_logger("scheduler.clock")
+
+
+class Clock:
+    """Ticks in every replica; what a tick does is decided in the database, once."""
+
+    def __init__(
+        self,
+        store: Store,
+        machine: Machine,
+        pipeline: Pipeline,
+        artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
+        closing: asyncio.Event,
+    ) -> None:
+        self._store = store
+        self._machine = machine
+        self._pipeline = pipeline
+        self._artist_db = artist_db
+        self._closing = closing
+
+    async def tick_runs(self, every_s: float) -> None:
+        """Expires approvals and gives places to runs whose time has come."""
+        async for _ in self._every(every_s):
+            try:
+                await self.expire()
+                await self.rescue()
+                await self.admit()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("the database does not answer; the next tick tries again", detail=str(error))
+
+    async def tick_cadence(self, every_s: float) -> None:
+        """Starts runs of artists that are due."""
+        async for _ in self._every(every_s):
+            try:
+                await self.start_due()
+            except grpc.aio.AioRpcError as error:
+                _log.warning("artist_db does not answer; the next tick tries again", detail=error.details())
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("the database does not answer; the next tick tries again", detail=str(error))
+
+    async def admit(self) -> None:
+        if await self._store.anybody_wants_a_place():
+            async with self._store.transaction() as connection:
+                await self._store.admit(connection)
+
+    async def rescue(self) -> None:
+        """Gives a job to runs that hold a place but lost theirs, as when the database broke off."""
+        rescued = await self._store.rescue()
+        if rescued:
+            _log.warning("runs had lost their jobs and got new ones", run_ids=rescued)
+
+    async def expire(self) -> None:
+        for run in await self._store.expired(EXPIRE_BATCH):
+            expired = await self._store.save(self._machine.expire(run))
+            if expired is not None:
+                metrics.RUNS_ENDED.labels(RunState.EXPIRED.lower()).inc()
+                _log.info("approval expired", run_id=run.id, artist_id=run.artist_id)
+
+    async def start_due(self) -> None:
+        artists = await self._regulars()
+        last_runs = await self._store.last_runs([artist.artist_id for artist in artists])
+        for due in due_now(artists, last_runs, await self._store.now()):
+            run = Run(
+                id=new_id("run"),
+                artist_id=due.regular.artist_id,
+                state=RunState.QUEUED,
+                stage=self._pipeline.first,
+                autopilot=due.regular.autopilot,
+                started_by="cadence",
+            )
+            async with self._store.transaction() as connection:
+                started = await self._store.insert(connection, run, due_at=due.due_at)
+                await self._store.admit(connection)
+            if started is not None:
+                metrics.RUNS_STARTED.labels("cadence").inc()
+                _log.info("run started by cadence", run_id=run.id, artist_id=run.artist_id)
+
+    async def _regulars(self) -> list[Regular]:
+        found: list[Regular] = []
+        token = ""
+        while True:
+            page = await self._artist_db.ListArtists(
+                artist_db_pb2.ListArtistsRequest(
+                    states=[artist_db_pb2.ARTIST_STATE_ACTIVE, artist_db_pb2.ARTIST_STATE_EVOLVING],
+                    with_cadence=True,
+                    page_size=PAGE,
+                    page_token=token,
+                ),
+                timeout=SHORT_CALL_S,
+            )
+            found += [
+                Regular(
+                    artist.id,
+                    Cadence(artist.cadence.interval_s, artist.cadence.cron),
+                    artist.autopilot_enabled,
+                    artist.created_at.ToDatetime(tzinfo=UTC),
+                )
+                for artist in page.artists
+            ]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def _every(self, seconds: float) -> AsyncIterator[None]:
+        while not self._closing.is_set():
+            yield
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)

@@ -1,0 +1,141 @@
+"""Takes a run from stage to stage for as long as it holds its place."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from services.chassis import logs
+from services.chassis.errors import RemoteError
+from services.chassis.ids import new_id
+from services.scheduler import metrics
+from services.scheduler.domain import Change, Machine, Outcome, Place, Run, RunError, StageName
+from services.scheduler.queue import HandBack
+from services.scheduler.stages import Stage, StageFailed
+from services.scheduler.store import Store
+
+REPORT_INTERVAL_S = 0.3
+"""At most so often progress is written."""
+WATCH_INTERVAL_S = 1.0
+"""How often a running stage asks whether its run was cancelled or taken over."""
+
+_log = logs.get_logger("scheduler.driver")
+
+
+class Driver:
+    """What a job does with its run."""
+
+    def __init__(
+        self,
+        store: Store,
+        machine: Machine,
+        stages: Mapping[StageName, Stage],
+        *,
+        closing: asyncio.Event,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._machine = machine
+        self._stages = stages
+        self._closing = closing
+        self._jitter = jitter
+
+    async def drive(self, run_id: str) -> None:
+        """Runs stage after stage until the run waits, ends, or belongs to somebody else.
+
+        A crash anywhere repeats the running stage's call under the same request id. HandBack where
+        the service stops: the run keeps its place, and another replica goes on with it.
+        """
+        run = await self._store.read(run_id)
+        if run is None or run.place is not Place.HELD:
+            return
+        with logs.bind_context(run_id=run.id, artist_id=run.artist_id):
+            step: Run | None = await self._save(self._machine.begin(run))
+            while step is not None and step.place is Place.HELD:
+                if self._closing.is_set():
+                    raise HandBack
+                step = await self._save(await self._one_stage(step))
+
+    async def _one_stage(self, run: Run) -> Change:
+        """Runs the current stage and gives the step that follows, the next stage's begin included."""
+        began = time.monotonic()
+        try:
+            outcome = await self._guarded(run)
+        except HandBack:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the run's error, never the worker's
+            metrics.STAGE_SECONDS.labels(run.stage.lower(), "failed").observe(time.monotonic() - began)
+            return self._machine.fail(run, _explain(error), jitter=self._jitter())
+        metrics.STAGE_SECONDS.labels(run.stage.lower(), "succeeded").observe(time.monotonic() - began)
+        change = self._machine.finish(run, outcome)
+        goes_on = change.run.place is Place.HELD and not self._closing.is_set()
+        return change.then(self._machine.begin(change.run)) if goes_on else change
+
+    async def _guarded(self, run: Run) -> Outcome:
+        """The stage's outcome; ends the stage when the run is taken away or the service stops."""
+        reporter = _Reporter(self._store, run)
+        stage = asyncio.create_task(self._stages[run.stage].run(run, reporter.report))
+        watch = asyncio.create_task(self._taken_away(reporter))
+        closing = asyncio.create_task(self._closing.wait())
+        try:
+            await asyncio.wait({stage, watch, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if not stage.done():
+                raise HandBack
+            return stage.result()
+        finally:
+            for task in (stage, watch, closing):
+                task.cancel()
+            await asyncio.gather(stage, watch, closing, return_exceptions=True)
+
+    async def _taken_away(self, reporter: "_Reporter") -> None:
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            if not await reporter.repeat():
+                return
+
+    async def _save(self, change: Change) -> Run | None:
+        saved = await self._store.save(change)
+        if saved is None:
+            _log.info("the run was changed by somebody else; leaving it to them")
+            return None
+        if saved.state.final:
+            metrics.RUNS_ENDED.labels(saved.state.lower()).inc()
+            _log.info("run ended", state=saved.state, reason=saved.error.message if saved.error else "")
+        return saved
+
+
+@dataclass(slots=True)
+class _Reporter:
+    """Writes progress, not too often; the last word is repeated as a sign of life."""
+
+    store: Store
+    run: Run
+    last: tuple[str, int, int] = ("", 0, 0)
+    written_at: float = field(default=0.0)
+
+    async def report(self, step: str, done: int, total: int) -> None:
+        changed_step = step != self.last[0]
+        self.last = (step, done, total)
+        if changed_step or time.monotonic() - self.written_at >= REPORT_INTERVAL_S:
+            await self.repeat()
+
+    async def repeat(self) -> bool:
+        self.written_at = time.monotonic()
+        return await self.store.report(self.run, *self.last)
+
+
+def _explain(error: Exception) -> RunError:
+    """Why a stage failed, as the run keeps it; what nobody expected goes to the log under an id."""
+    if isinstance(error, RemoteError):
+        reason = error.remote_reason or "ERROR_REASON_DEPENDENCY_UNAVAILABLE"
+        _log.warning("stage failed", reason=reason, detail=error.message, retryable=error.retryable)
+        return RunError(reason, error.message, error.retryable)
+    if isinstance(error, StageFailed):
+        _log.warning("stage failed", reason=error.reason, detail=str(error), retryable=error.retryable)
+        return RunError(error.reason, str(error), error.retryable)
+    error_id = new_id("err")
+    _log.error("stage raised an unexpected error", error_id=error_id, exc_info=error)
+    return RunError(
+        "ERROR_REASON_INTERNAL", f"an unexpected error; the log has it as {error_id}", retryable=True
+    )

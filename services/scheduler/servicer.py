@@ -1,0 +1,202 @@
+"""SchedulerService: contract to domain and back, nothing more."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeAlias, TypeVar
+
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from aiartist.common.v1 import decision_pb2
+from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
+from services.chassis.clients import deadline_s
+from services.chassis.database import Connection
+from services.chassis.errors import FieldViolation, InvalidInput, NotFound, WrongState
+from services.chassis.idempotency import once
+from services.chassis.ids import new_id
+from services.chassis.paging import page_request
+from services.scheduler import metrics
+from services.scheduler.convert import run_to_proto, state_from_proto, verdict_from_proto
+from services.scheduler.domain import (
+    Change,
+    Decision,
+    Machine,
+    Pipeline,
+    Run,
+    RunState,
+    Verdict,
+)
+from services.scheduler.errors import StaleDigest
+from services.scheduler.store import Store
+from services.scheduler.watch import watch
+
+MAX_TEXT = 1_000
+_PERSONS_VERDICTS = {
+    decision_pb2.VERDICT_APPROVED,
+    decision_pb2.VERDICT_REJECTED,
+    decision_pb2.VERDICT_REGENERATE_TAKE,
+    decision_pb2.VERDICT_REGENERATE_BRIEF,
+}
+
+_RunRequest: TypeAlias = (
+    scheduler_pb2.DecideRunRequest | scheduler_pb2.CancelRunRequest | scheduler_pb2.RetryRunRequest
+)
+Response = TypeVar(
+    "Response",
+    scheduler_pb2.DecideRunResponse,
+    scheduler_pb2.CancelRunResponse,
+    scheduler_pb2.RetryRunResponse,
+)
+
+
+class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
+    """Serves runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        machine: Machine,
+        pipeline: Pipeline,
+        artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
+        closing: asyncio.Event,
+    ) -> None:
+        self._store = store
+        self._machine = machine
+        self._pipeline = pipeline
+        self._artist_db = artist_db
+        self._closing = closing
+
+    async def StartRun(
+        self, request: scheduler_pb2.StartRunRequest, context: Any
+    ) -> scheduler_pb2.StartRunResponse:
+        _check(request, required=("artist_id",), texts=("note",))
+        found = await self._artist_db.GetArtist(
+            artist_db_pb2.GetArtistRequest(artist_id=request.artist_id), timeout=deadline_s(5)
+        )
+        artist = found.artist
+
+        async def start(connection: Connection) -> scheduler_pb2.StartRunResponse:
+            if artist.state not in (artist_db_pb2.ARTIST_STATE_ACTIVE, artist_db_pb2.ARTIST_STATE_EVOLVING):
+                state = artist_db_pb2.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
+                raise WrongState("artist", artist.id, state=state, expected="ACTIVE or EVOLVING")
+            run = Run(
+                id=new_id("run"),
+                artist_id=artist.id,
+                state=RunState.QUEUED,
+                stage=self._pipeline.first,
+                autopilot=request.autopilot if request.HasField("autopilot") else artist.autopilot_enabled,
+                started_by="operator",
+                note=request.note,
+            )
+            started = await self._store.insert(connection, run)
+            assert started is not None, "only a due time can be taken"
+            await self._store.admit(connection)
+            metrics.RUNS_STARTED.labels("operator").inc()
+            return scheduler_pb2.StartRunResponse(run=run_to_proto(started))
+
+        async with self._store.transaction() as connection:
+            return await once(connection, request, scheduler_pb2.StartRunResponse, lambda: start(connection))
+
+    async def GetRun(
+        self, request: scheduler_pb2.GetRunRequest, context: Any
+    ) -> scheduler_pb2.GetRunResponse:
+        _check(request, required=("run_id",))
+        run = _found(await self._store.read(request.run_id), request.run_id)
+        return scheduler_pb2.GetRunResponse(run=run_to_proto(run, await self._store.stages(run.id)))
+
+    async def ListRuns(
+        self, request: scheduler_pb2.ListRunsRequest, context: Any
+    ) -> scheduler_pb2.ListRunsResponse:
+        states = [_known_state(state, number) for number, state in enumerate(request.states)]
+        page = page_request(request, filters=(request.artist_id, sorted(states)))
+        runs, token = await self._store.page(page, artist_id=request.artist_id, states=states)
+        return scheduler_pb2.ListRunsResponse(runs=[run_to_proto(run) for run in runs], next_page_token=token)
+
+    async def WatchRun(
+        self, request: scheduler_pb2.WatchRunRequest, context: Any
+    ) -> AsyncIterator[scheduler_pb2.WatchRunResponse]:
+        _check(request, required=("run_id",))
+        async for update in watch(self._store, request.run_id, request.resume_token, self._closing):
+            yield update
+
+    async def DecideRun(
+        self, request: scheduler_pb2.DecideRunRequest, context: Any
+    ) -> scheduler_pb2.DecideRunResponse:
+        _check(request, required=("run_id", "content_digest", "decided_by"), texts=("reason",))
+        if request.verdict not in _PERSONS_VERDICTS:
+            expected = "must be APPROVED, REJECTED, REGENERATE_TAKE or REGENERATE_BRIEF"
+            raise InvalidInput([FieldViolation("verdict", expected)])
+        verdict = verdict_from_proto(request.verdict)
+        if verdict is Verdict.REJECTED and not request.reason.strip():
+            raise InvalidInput([FieldViolation("reason", "is required for a rejection")])
+
+        def decide(run: Run) -> Change:
+            if run.state is not RunState.AWAITING_APPROVAL:
+                raise WrongState("run", run.id, state=run.state, expected=RunState.AWAITING_APPROVAL)
+            if run.content_digest != request.content_digest:
+                raise StaleDigest(run.id, given=request.content_digest, current=run.content_digest)
+            metrics.DECISIONS.labels(verdict.lower()).inc()
+            decision = Decision(verdict, run.content_digest, request.decided_by, request.reason.strip())
+            return self._machine.decide(run, decision)
+
+        return await self._change(request, scheduler_pb2.DecideRunResponse, decide)
+
+    async def CancelRun(
+        self, request: scheduler_pb2.CancelRunRequest, context: Any
+    ) -> scheduler_pb2.CancelRunResponse:
+        _check(request, required=("run_id",), texts=("reason",))
+
+        def cancel(run: Run) -> Change:
+            if run.state.final:
+                raise WrongState("run", run.id, state=run.state, expected="a run that is not over")
+            return self._machine.cancel(run, request.reason.strip())
+
+        return await self._change(request, scheduler_pb2.CancelRunResponse, cancel)
+
+    async def RetryRun(
+        self, request: scheduler_pb2.RetryRunRequest, context: Any
+    ) -> scheduler_pb2.RetryRunResponse:
+        _check(request, required=("run_id",))
+
+        def retry(run: Run) -> Change:
+            if run.state is not RunState.FAILED:
+                raise WrongState("run", run.id, state=run.state, expected=RunState.FAILED)
+            return self._machine.retry(run)
+
+        return await self._change(request, scheduler_pb2.RetryRunResponse, retry)
+
+    async def _change(
+        self, request: _RunRequest, response_type: type[Response], step: Callable[[Run], Change]
+    ) -> Response:
+        """One step of one run, under its lock, once for each request id."""
+
+        async def effect(connection: Connection) -> Response:
+            run = _found(await self._store.lock(connection, request.run_id), request.run_id)
+            saved = await self._store.write(connection, step(run))
+            assert saved is not None, "the run is locked"
+            return response_type(run=run_to_proto(saved))
+
+        async with self._store.transaction() as connection:
+            return await once(connection, request, response_type, lambda: effect(connection))
+
+
+def _found(run: Run | None, run_id: str) -> Run:
+    if run is None:
+        raise NotFound("run", run_id)
+    return run
+
+
+def _check(request: Any, *, required: tuple[str, ...], texts: tuple[str, ...] = ()) -> None:
+    violations = [FieldViolation(f, "is required") for f in required if not getattr(request, f).strip()]
+    violations += [
+        FieldViolation(f, f"must have at most {MAX_TEXT} characters")
+        for f in texts
+        if len(getattr(request, f)) > MAX_TEXT
+    ]
+    if violations:
+        raise InvalidInput(violations)
+
+
+def _known_state(state: scheduler_pb2.RunState.ValueType, number: int) -> RunState:
+    try:
+        return state_from_proto(state)
+    except ValueError as error:
+        raise InvalidInput([FieldViolation(f"states[{number}]", "is not a state of a run")]) from error

@@ -1,0 +1,44 @@
+"""What the scheduler can be told."""
+
+from pydantic import Field
+
+from services.chassis.settings import ChassisSettings
+
+
+class Settings(ChassisSettings):
+    """The scheduler's settings beside those of every service."""
+
+    port: int = Field(50051, ge=0, le=65535, validation_alias="AIARTIST_SCHEDULER_PORT")
+    """Where it serves; 0: any free port."""
+    metrics_port: int = Field(9101, ge=0, le=65535, validation_alias="AIARTIST_SCHEDULER_METRICS_PORT")
+    """Where Prometheus scrapes; 0: any free port."""
+    artist_db_addr: str = "127.0.0.1:50052"
+    """Where artist_db serves."""
+    orchestrator_addr: str = "127.0.0.1:50053"
+    """Where orchestrator serves."""
+    release_addr: str = "127.0.0.1:50054"
+    """Where release serves."""
+    notifier_addr: str = "127.0.0.1:50055"
+    """Where notifier serves."""
+    scheduler_max_active_runs: int = Field(2, ge=1, le=10_000)
+    """Runs under way at once, over all replicas; runs that wait for a person do not count."""
+    scheduler_max_takes: int = Field(3, ge=1, le=20)
+    """Takes rendered until one passes its review, before the run fails."""
+    scheduler_max_failures: int = Field(4, ge=1, le=50)
+    """Failed tries of one stage before the run fails."""
+    scheduler_max_attempts: int = Field(20, ge=2, le=1_000)
+    """Begun tries of one stage, crashes included, before the run is parked as FAILED."""
+    scheduler_backoff_base_s: float = Field(1.0, gt=0, le=60)
+    """The longest wait before the second try; doubled for each one after."""
+    scheduler_backoff_max_s: float = Field(60.0, gt=0, le=3_600)
+    """The longest wait between two tries."""
+    scheduler_approval_ttl_s: int = Field(7 * 86_400, ge=1)
+    """How long an approval waits before it expires."""
+    scheduler_tick_s: float = Field(1.0, gt=0, le=60)
+    """How often due retries and expired approvals are looked for."""
+    scheduler_cadence_tick_s: float = Field(5.0, gt=0, le=3_600)
+    """How often artists that are due are looked for."""
+    scheduler_heartbeat_timeout_s: float = Field(6.0, ge=1, le=600)
+    """A worker silent for so long is taken for dead, and another replica takes its runs over."""
+    scheduler_dequeue_timeout_s: float = Field(2.0, gt=0, le=60)
+    """How often the queue is polled where no notification came."""

@@ -1,0 +1,32 @@
+"""The stages of a run. A new stage is one class here and one line in `pipeline`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from services.scheduler.domain import Outcome, Run, RunState, StageName
+
+Report = Callable[[str, int, int], Awaitable[None]]
+"""Tells watchers how far a stage is: step, units done, units in all (0: unknown)."""
+
+
+class Stage(Protocol):
+    """One step of a run: an idempotent call under `run.request_id`."""
+
+    name: StageName
+    state: RunState
+    """The state of a run that is in this stage."""
+
+    async def run(self, run: Run, report: Report) -> Outcome:
+        """Does the step, or finds it done. RemoteError or StageFailed where it can't be done."""
+
+
+class StageFailed(Exception):
+    """A stage can't give its result, whatever the other services say."""
+
+    def __init__(self, reason: str, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retryable = retryable
+
+
+Stages = Sequence[Stage]

@@ -1,0 +1,355 @@
+"""Runs in PostgreSQL. A step of a run, its events and the next job commit in one transaction."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from services.chassis.database import Connection, Database
+from services.chassis.paging import Page
+from services.scheduler.domain import Change, Decision, Place, Run, RunError, RunState, StageName, Verdict
+from services.scheduler.queue import RunQueue
+
+_SQL = Path(__file__).parent / "sql"
+_SAVE = (_SQL / "save_run.sql").read_text()
+_ADMIT = (_SQL / "admit.sql").read_text()
+_ADMISSION_LOCK = 7_201_501
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One execution of a stage."""
+
+    stage: StageName
+    take_number: int
+    state: str
+    attempts: int
+    started_at: datetime
+    ended_at: datetime | None
+    error: RunError | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One event as it is kept."""
+
+    sequence: int
+    type: str
+    state: RunState
+    stage: StageName
+    take_number: int
+    attempt: int
+    error: RunError | None
+    message: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressRecord:
+    """How far the running stage is."""
+
+    stage: StageName
+    take_number: int
+    step: str
+    done: int
+    total: int
+    time: datetime
+
+
+class Store:
+    """Every statement about runs."""
+
+    def __init__(self, database: Database, queue: RunQueue, max_active_runs: int) -> None:
+        self._database = database
+        self._queue = queue
+        self._max_active_runs = max_active_runs
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self._database.transaction() as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        await self._database.ping()
+
+    async def now(self) -> datetime:
+        """The time by which everything here happens."""
+        async with self._database.acquire() as connection:
+            time: datetime = await connection.fetchval("SELECT now()")
+            return time
+
+    async def insert(self, connection: Connection, run: Run, *, due_at: datetime | None = None) -> Run | None:
+        """A new run that wants a place; None where the cadence's due time has its run already."""
+        row = await connection.fetchrow(
+            """
+            WITH started AS (
+                INSERT INTO runs
+                    (id, artist_id, state, stage, place, autopilot, started_by, note, due_at, events)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
+                ON CONFLICT (artist_id, due_at) WHERE due_at IS NOT NULL DO NOTHING
+                RETURNING *
+            ), told AS (
+                INSERT INTO run_events (run_id, sequence, type, state, stage, take_number, message)
+                SELECT id, 1, 'STATE_CHANGED', state, stage, take_number, 'started by ' || started_by
+                FROM started
+            )
+            SELECT * FROM started
+            """,
+            run.id, run.artist_id, run.state, run.stage, run.place, run.autopilot, run.started_by, run.note,
+            due_at,
+        )  # fmt: skip
+        return None if row is None else _run(row)
+
+    async def read(self, run_id: str) -> Run | None:
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow("SELECT * FROM runs WHERE id = $1", run_id)
+        return None if row is None else _run(row)
+
+    async def lock(self, connection: Connection, run_id: str) -> Run | None:
+        """The run, kept from all others until the transaction ends."""
+        row = await connection.fetchrow("SELECT * FROM runs WHERE id = $1 FOR UPDATE", run_id)
+        return None if row is None else _run(row)
+
+    async def stages(self, run_id: str) -> list[StageRecord]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT * FROM run_stages WHERE run_id = $1
+                ORDER BY started_at, take_number, ended_at NULLS LAST
+                """,
+                run_id,
+            )
+        return [
+            StageRecord(
+                StageName(r["stage"]), r["take_number"], r["state"], r["attempts"], r["started_at"],
+                r["ended_at"], _error(r["error"]),
+            )
+            for r in rows
+        ]  # fmt: skip
+
+    async def page(self, page: Page, *, artist_id: str, states: Sequence[RunState]) -> tuple[list[Run], str]:
+        """Runs, newest first."""
+        after = None if page.after is None else (datetime.fromisoformat(page.after[0]), page.after[1])
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT * FROM runs
+                WHERE ($1 = '' OR artist_id = $1)
+                  AND (cardinality($2::text[]) = 0 OR state = ANY ($2))
+                  AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4))
+                ORDER BY created_at DESC, id DESC
+                LIMIT $5
+                """,
+                artist_id, list(states), after[0] if after else None, after[1] if after else "",
+                page.size + 1,
+            )  # fmt: skip
+        kept, token = page.cut(rows, key=lambda row: (row["created_at"].isoformat(), row["id"]))
+        return [_run(row) for row in kept], token
+
+    async def save(self, change: Change) -> Run | None:
+        """Commits one step; None where the run was changed by somebody else since it was read.
+
+        Where the step gives up its place, or wants one, places are given out in the same transaction.
+        """
+        if change.run.place is Place.HELD:
+            async with self._database.acquire() as connection:
+                return await self.write(connection, change)
+        async with self._database.transaction() as connection:
+            return await self.write(connection, change)
+
+    async def write(self, connection: Connection, change: Change) -> Run | None:
+        """The same within a transaction of the caller's."""
+        run = change.run
+        row = await connection.fetchrow(
+            _SAVE,
+            run.id, run.version, run.state, run.stage, run.place, run.take_number, run.attempts, run.failures,
+            run.failed_takes, run.note, run.title, run.brief_id, run.take_id, run.content_digest,
+            run.release_id, run.location, _decision_json(run.decision), _error_json(run.error),
+            [{**asdict(s), "error": _error_json(s.error)} for s in change.stages],
+            [{**asdict(e), "error": _error_json(e.error)} for e in change.events],
+            change.delay_s, change.expires_in_s,
+        )  # fmt: skip
+        if row is not None and run.place is not Place.HELD:
+            if run.state.final:
+                await self._queue.announce(connection, run.id, run.state)
+            await self.admit(connection)
+        return None if row is None else _run(row)
+
+    async def admit(self, connection: Connection) -> int:
+        """Gives out free places, a job with each; how many."""
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADMISSION_LOCK)
+        rows = await connection.fetch(_ADMIT, self._max_active_runs)
+        if rows:
+            await self._queue.drive(connection, [row["id"] for row in rows])
+        return len(rows)
+
+    async def rescue(self) -> list[str]:
+        """A job for each run that has held a place for a while and has none; their ids."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADMISSION_LOCK)
+            rows = await connection.fetch(
+                """
+                SELECT r.id FROM runs r
+                WHERE r.place = 'held' AND r.updated_at < now() - interval '5 seconds'
+                  AND NOT EXISTS (
+                      SELECT FROM pgqueuer q
+                      WHERE q.entrypoint = 'drive' AND q.status IN ('queued', 'picked')
+                        AND q.payload = convert_to(r.id, 'UTF8')
+                  )
+                """
+            )
+            run_ids = [row["id"] for row in rows]
+            if run_ids:
+                await self._queue.drive(connection, run_ids)
+        return run_ids
+
+    async def expired(self, limit: int) -> list[Run]:
+        """Waiting runs whose time is over."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT * FROM runs
+                WHERE state = 'AWAITING_APPROVAL' AND approval_expires_at <= now()
+                ORDER BY approval_expires_at LIMIT $1
+                """,
+                limit,
+            )
+        return [_run(row) for row in rows]
+
+    async def anybody_wants_a_place(self) -> bool:
+        """True where a run could go on now."""
+        async with self._database.acquire() as connection:
+            return bool(
+                await connection.fetchval(
+                    "SELECT EXISTS (SELECT FROM runs WHERE place = 'wanted' AND not_before <= now())"
+                )
+            )
+
+    async def last_runs(self, artist_ids: Sequence[str]) -> dict[str, tuple[datetime, bool]]:
+        """By artist: when the last run was started, and whether one is queued or under way."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT a.artist_id, last.created_at,
+                    EXISTS (
+                        SELECT FROM runs WHERE artist_id = a.artist_id AND place <> 'none'
+                    ) AS busy
+                FROM unnest($1::text[]) AS a (artist_id)
+                CROSS JOIN LATERAL (
+                    SELECT created_at FROM runs
+                    WHERE artist_id = a.artist_id
+                    ORDER BY created_at DESC, id DESC LIMIT 1
+                ) AS last
+                """,
+                list(artist_ids),
+            )
+        return {row["artist_id"]: (row["created_at"], row["busy"]) for row in rows}
+
+    async def events_after(self, run_id: str, sequence: int) -> tuple[list[EventRecord], RunState | None]:
+        """The run's later events and its state by them; None where there is no such run."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT r.state AS run_state, r.events AS last, e.*
+                FROM runs r LEFT JOIN run_events e ON e.run_id = r.id AND e.sequence > $2
+                WHERE r.id = $1 ORDER BY e.sequence
+                """,
+                run_id, sequence,
+            )  # fmt: skip
+        if not rows:
+            return [], None
+        events = [
+            EventRecord(
+                r["sequence"], r["type"], RunState(r["state"]), StageName(r["stage"]), r["take_number"],
+                r["attempt"], _error(r["error"]), r["message"], r["time"],
+            )
+            for r in rows
+            if r["sequence"] is not None
+        ]  # fmt: skip
+        return events, RunState(rows[0]["run_state"])
+
+    async def progress(self, run_id: str) -> ProgressRecord | None:
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow("SELECT * FROM run_progress WHERE run_id = $1", run_id)
+        if row is None:
+            return None
+        return ProgressRecord(
+            StageName(row["stage"]), row["take_number"], row["step"], row["done"], row["total"], row["time"]
+        )
+
+    async def report(self, run: Run, step: str, done: int, total: int) -> bool:
+        """Notes how far the stage is; False where the run is no longer at this version."""
+        async with self._database.acquire() as connection:
+            row = await connection.fetchval(
+                """
+                INSERT INTO run_progress (run_id, stage, take_number, step, done, total)
+                SELECT id, stage, take_number, $3, $4, $5 FROM runs WHERE id = $1 AND version = $2
+                ON CONFLICT (run_id) DO UPDATE SET
+                    stage = excluded.stage, take_number = excluded.take_number, step = excluded.step,
+                    done = excluded.done, total = excluded.total, time = excluded.time
+                RETURNING run_id
+                """,
+                run.id, run.version, step, done, total,
+            )  # fmt: skip
+        return row is not None
+
+
+def _run(row: asyncpg.Record) -> Run:
+    decision = row["decision"]
+    return Run(
+        id=row["id"],
+        artist_id=row["artist_id"],
+        state=RunState(row["state"]),
+        stage=StageName(row["stage"]),
+        autopilot=row["autopilot"],
+        started_by=row["started_by"],
+        version=row["version"],
+        place=Place(row["place"]),
+        take_number=row["take_number"],
+        attempts=row["attempts"],
+        failures=row["failures"],
+        failed_takes=row["failed_takes"],
+        note=row["note"],
+        title=row["title"],
+        brief_id=row["brief_id"],
+        take_id=row["take_id"],
+        content_digest=row["content_digest"],
+        release_id=row["release_id"],
+        location=row["location"],
+        decision=None
+        if decision is None
+        else Decision(
+            Verdict(decision["verdict"]),
+            decision["content_digest"],
+            decision["decided_by"],
+            decision["reason"],
+            row["decided_at"],
+        ),
+        error=_error(row["error"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        approval_expires_at=row["approval_expires_at"],
+    )
+
+
+def _error(value: dict[str, Any] | None) -> RunError | None:
+    return None if value is None else RunError(value["reason"], value["message"], value["retryable"])
+
+
+def _error_json(error: RunError | None) -> dict[str, Any] | None:
+    return None if error is None else asdict(error)
+
+
+def _decision_json(decision: Decision | None) -> dict[str, str] | None:
+    if decision is None:
+        return None
+    return {
+        "verdict": decision.verdict,
+        "content_digest": decision.content_digest,
+        "decided_by": decision.decided_by,
+        "reason": decision.reason,
+    }
