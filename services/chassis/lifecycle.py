@@ -134,6 +134,8 @@ class App:
         if self._closed:
             return
         self._closed = True
+        for _, coroutine in self._pending:
+            coroutine.close()
         await self.server.health.set_ready(False)
         if self.settings.drain_delay_s:
             await asyncio.sleep(self.settings.drain_delay_s)
@@ -233,10 +235,11 @@ async def shipping(settings: ChassisSettings, *, default_service: str) -> AsyncI
 
 def main(build: Build[S], settings_type: type[S]) -> None:
     """Runs one service until a signal: what `python -m services.<service>` does."""
-    run_process(lambda: _run_service(build, settings_type.load()))
+    run_process(lambda: run_service(build, settings_type.load()))
 
 
-async def _run_service(build: Build[S], settings: S) -> None:
+async def run_service(build: Build[S], settings: S) -> None:
+    """One service, its logs and its error shipping, until a signal."""
     logs.configure(level=settings.log_level, format=settings.log_format)
     logs.keep_secret(settings)
     _log.info("starting", version=VERSION, settings=logs.public_settings(settings))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 from pydantic import SecretStr
@@ -48,9 +48,12 @@ def bind_context(**values: str) -> Iterator[None]:
         _CONTEXT.reset(token)
 
 
-def configure(*, level: str, format: Literal["auto", "json", "console"]) -> None:
-    """Sets logging up for the whole process, the standard library's too."""
-    console = format == "console" or (format == "auto" and sys.stderr.isatty())
+def configure(
+    *, level: str, format: Literal["auto", "json", "console"], stream: TextIO | None = None
+) -> None:
+    """Sets logging up for the whole process, the standard library's too; to standard error by default."""
+    stream = stream or sys.stderr
+    console = format == "console" or (format == "auto" and stream.isatty())
     shared: list[structlog.typing.Processor] = [
         _add_context,
         structlog.stdlib.add_log_level,
@@ -59,7 +62,7 @@ def configure(*, level: str, format: Literal["auto", "json", "console"]) -> None
         _mask,
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
         if console
         else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     )
@@ -69,7 +72,7 @@ def configure(*, level: str, format: Literal["auto", "json", "console"]) -> None
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -1,47 +1,79 @@
-"""Tells people how a run ended: a job of its own, so that it is told once notifier answers."""
+"""Tells people how runs ended: kept as a mark on the run until notifier has taken it."""
+
+import asyncio
+from contextlib import suppress
 
 import grpc
 
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
 from services.chassis import logs
+from services.chassis.database import DATABASE_TROUBLE
 from services.scheduler.domain import Run, RunState
-from services.scheduler.queue import HandBack
 from services.scheduler.stages.streams import SHORT_CALL_S
 from services.scheduler.store import Store
 
-AGAIN_S = 10.0
+BATCH = 50
+AGAIN_S = 5.0
+"""How long to leave notifier alone after it did not answer."""
 
 _log = logs.get_logger("scheduler.announce")
 
 
 class Announcer:
-    """Handles the jobs that RunQueue.announce made."""
+    """Any replica may tell; notifier takes the same request id once."""
 
-    def __init__(self, store: Store, notifier: notifier_pb2_grpc.NotifierServiceStub) -> None:
+    def __init__(
+        self, store: Store, notifier: notifier_pb2_grpc.NotifierServiceStub, closing: asyncio.Event
+    ) -> None:
         self._store = store
         self._notifier = notifier
+        self._closing = closing
+        self._ended = asyncio.Event()
 
-    async def announce(self, payload: str) -> None:
-        """`payload` is the run's id and its final state. HandBack where notifier does not answer."""
-        run_id, _, state = payload.partition(" ")
-        run = await self._store.read(run_id)
-        if run is None:
-            return
+    def wake(self) -> None:
+        """A run ended."""
+        self._ended.set()
+
+    async def run(self, every_s: float) -> None:
+        """Tells whenever a run ended, and looks every so often for what other replicas left."""
+        while not self._closing.is_set():
+            self._ended.clear()
+            try:
+                more = await self.tell()
+            except DATABASE_TROUBLE as error:
+                _log.warning("the database does not answer; telling later", detail=str(error))
+                more = False
+            except grpc.aio.AioRpcError as error:
+                _log.warning("notifier does not answer; telling later", code=error.code().name)
+                more = False
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), AGAIN_S)
+            if not more:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), every_s)
+
+    async def tell(self) -> bool:
+        """Tells of one batch of runs; True where there may be more."""
+        runs = await self._store.unannounced(BATCH)
+        told: list[Run] = []
         try:
-            await self._notifier.Notify(_notice(run, RunState(state)), timeout=SHORT_CALL_S)
-        except grpc.aio.AioRpcError as error:
-            _log.warning("notifier does not answer; telling later", run_id=run_id, code=error.code().name)
-            raise HandBack(AGAIN_S) from error
+            for run in runs:
+                await self._notifier.Notify(_notice(run), timeout=SHORT_CALL_S)
+                told.append(run)
+        finally:
+            if told:
+                await self._store.mark_announced(told)
+        return len(runs) == BATCH
 
 
-def _notice(run: Run, state: RunState) -> notifier_pb2.NotifyRequest:
+def _notice(run: Run) -> notifier_pb2.NotifyRequest:
     song = f"“{run.title}”" if run.title else f"run {run.id}"
-    failed = state is RunState.FAILED
+    failed = run.state is RunState.FAILED
     body = run.error.message if failed and run.error else run.location
     return notifier_pb2.NotifyRequest(
-        request_id=f"{run.id}/announce/{state.lower()}/{run.version}",
+        request_id=f"{run.id}/announce/{run.version}",
         severity=notifier_pb2.SEVERITY_ERROR if failed else notifier_pb2.SEVERITY_INFO,
-        title=f"{song}: {state.lower()}"[:200],
+        title=f"{song}: {run.state.lower()}"[:200],
         body=body[:4000],
         run_id=run.id,
         artist_id=run.artist_id,

@@ -7,11 +7,12 @@ from aiartist.release.v1 import release_pb2_grpc
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 from services.chassis.database import Database
 from services.chassis.lifecycle import App
+from services.scheduler.admission import Admission
 from services.scheduler.announce import Announcer
 from services.scheduler.clock import Clock
 from services.scheduler.domain import Limits, Machine, Pipeline
 from services.scheduler.driver import Driver
-from services.scheduler.queue import ANNOUNCE, DRIVE, RunQueue, Worker
+from services.scheduler.queue import DRIVE, RunQueue, Worker
 from services.scheduler.schema import SCHEMA
 from services.scheduler.servicer import SchedulerServicer
 from services.scheduler.settings import Settings
@@ -48,22 +49,26 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         pipeline = Pipeline([(stage.name, stage.state) for stage in pipeline_stages])
         machine = Machine(pipeline, _limits(settings))
         store = Store(database, RunQueue(), settings.scheduler_max_active_runs)
-        driver = Driver(store, machine, {stage.name: stage for stage in pipeline_stages}, closing=app.closing)
-        clock = Clock(store, machine, pipeline, artist_db, app.closing)
+        admission = Admission(store, app.closing)
+        announcer = Announcer(store, notifier, app.closing)
+        by_name = {stage.name: stage for stage in pipeline_stages}
+        driver = Driver(store, machine, by_name, admission, announcer, closing=app.closing)
+        clock = Clock(store, machine, pipeline, admission, artist_db, app.closing)
         worker = Worker(
             database,
             heartbeat_timeout_s=settings.scheduler_heartbeat_timeout_s,
             dequeue_timeout_s=settings.scheduler_dequeue_timeout_s,
         )
         worker.handle(DRIVE, driver.drive)
-        worker.handle(ANNOUNCE, Announcer(store, notifier).announce)
 
         app.spawn("worker", worker.run(app.closing))
+        app.spawn("admission", admission.run())
+        app.spawn("announcer", announcer.run(settings.scheduler_tick_s))
         app.spawn("run clock", clock.tick_runs(settings.scheduler_tick_s))
         app.spawn("cadence clock", clock.tick_cadence(settings.scheduler_cadence_tick_s))
         app.ready_when("database", store.ping)
         app.serve(
-            SchedulerServicer(store, machine, pipeline, artist_db, app.closing),
+            SchedulerServicer(store, machine, pipeline, admission, artist_db, app.closing),
             scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server,
             scheduler_pb2.DESCRIPTOR,
             port=settings.port,

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC
 
-import asyncpg
 import grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from services.chassis import logs
+from services.chassis.database import DATABASE_TROUBLE
 from services.chassis.ids import new_id
 from services.scheduler import metrics
+from services.scheduler.admission import Admission
 from services.scheduler.cadence import Cadence, Regular, due_now
 from services.scheduler.domain import Machine, Pipeline, Run, RunState
 from services.scheduler.stages.streams import SHORT_CALL_S
@@ -31,23 +32,26 @@ class Clock:
         store: Store,
         machine: Machine,
         pipeline: Pipeline,
+        admission: Admission,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         closing: asyncio.Event,
     ) -> None:
         self._store = store
+        self._admission = admission
         self._machine = machine
         self._pipeline = pipeline
         self._artist_db = artist_db
         self._closing = closing
 
     async def tick_runs(self, every_s: float) -> None:
-        """Expires approvals and gives places to runs whose time has come."""
+        """Expires approvals, rescues runs, and wakes the admission for runs whose time has come."""
         async for _ in self._every(every_s):
             try:
                 await self.expire()
                 await self.rescue()
-                await self.admit()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if await self._store.anybody_wants_a_place():
+                    self._admission.wake()
+            except DATABASE_TROUBLE as error:
                 _log.warning("the database does not answer; the next tick tries again", detail=str(error))
 
     async def tick_cadence(self, every_s: float) -> None:
@@ -57,13 +61,8 @@ class Clock:
                 await self.start_due()
             except grpc.aio.AioRpcError as error:
                 _log.warning("artist_db does not answer; the next tick tries again", detail=error.details())
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_TROUBLE as error:
                 _log.warning("the database does not answer; the next tick tries again", detail=str(error))
-
-    async def admit(self) -> None:
-        if await self._store.anybody_wants_a_place():
-            async with self._store.transaction() as connection:
-                await self._store.admit(connection)
 
     async def rescue(self) -> None:
         """Gives a job to runs that hold a place but lost theirs, as when the database broke off."""
@@ -92,7 +91,7 @@ class Clock:
             )
             async with self._store.transaction() as connection:
                 started = await self._store.insert(connection, run, due_at=due.due_at)
-                await self._store.admit(connection)
+            self._admission.wake()
             if started is not None:
                 metrics.RUNS_STARTED.labels("cadence").inc()
                 _log.info("run started by cadence", run_id=run.id, artist_id=run.artist_id)

@@ -10,6 +10,8 @@ from services.chassis import logs
 from services.chassis.errors import RemoteError
 from services.chassis.ids import new_id
 from services.scheduler import metrics
+from services.scheduler.admission import Admission
+from services.scheduler.announce import Announcer
 from services.scheduler.domain import Change, Machine, Outcome, Place, Run, RunError, StageName
 from services.scheduler.queue import HandBack
 from services.scheduler.stages import Stage, StageFailed
@@ -31,6 +33,8 @@ class Driver:
         store: Store,
         machine: Machine,
         stages: Mapping[StageName, Stage],
+        admission: Admission,
+        announcer: Announcer,
         *,
         closing: asyncio.Event,
         jitter: Callable[[], float] = random.random,
@@ -38,6 +42,8 @@ class Driver:
         self._store = store
         self._machine = machine
         self._stages = stages
+        self._admission = admission
+        self._announcer = announcer
         self._closing = closing
         self._jitter = jitter
 
@@ -50,7 +56,10 @@ class Driver:
         run = await self._store.read(run_id)
         if run is None or run.place is not Place.HELD:
             return
-        with logs.bind_context(run_id=run.id, artist_id=run.artist_id):
+        with (
+            logs.bind_context(run_id=run.id, artist_id=run.artist_id),
+            metrics.RUNS_IN_HAND.track_inprogress(),
+        ):
             step: Run | None = await self._save(self._machine.begin(run))
             while step is not None and step.place is Place.HELD:
                 if self._closing.is_set():
@@ -75,31 +84,30 @@ class Driver:
     async def _guarded(self, run: Run) -> Outcome:
         """The stage's outcome; ends the stage when the run is taken away or the service stops."""
         reporter = _Reporter(self._store, run)
-        stage = asyncio.create_task(self._stages[run.stage].run(run, reporter.report))
-        watch = asyncio.create_task(self._taken_away(reporter))
-        closing = asyncio.create_task(self._closing.wait())
+        stage = asyncio.ensure_future(self._stages[run.stage].run(run, reporter.report))
+        closing = asyncio.ensure_future(self._closing.wait())
         try:
-            await asyncio.wait({stage, watch, closing}, return_when=asyncio.FIRST_COMPLETED)
-            if not stage.done():
-                raise HandBack
+            while not stage.done():
+                await asyncio.wait(
+                    (stage, closing), timeout=WATCH_INTERVAL_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not stage.done() and (closing.done() or not await reporter.repeat()):
+                    raise HandBack
             return stage.result()
         finally:
-            for task in (stage, watch, closing):
-                task.cancel()
-            await asyncio.gather(stage, watch, closing, return_exceptions=True)
-
-    async def _taken_away(self, reporter: "_Reporter") -> None:
-        while True:
-            await asyncio.sleep(WATCH_INTERVAL_S)
-            if not await reporter.repeat():
-                return
+            closing.cancel()
+            if stage.cancel():
+                await asyncio.gather(stage, return_exceptions=True)
 
     async def _save(self, change: Change) -> Run | None:
         saved = await self._store.save(change)
         if saved is None:
             _log.info("the run was changed by somebody else; leaving it to them")
             return None
+        if saved.place is not Place.HELD:
+            self._admission.wake()
         if saved.state.final:
+            self._announcer.wake()
             metrics.RUNS_ENDED.labels(saved.state.lower()).inc()
             _log.info("run ended", state=saved.state, reason=saved.error.message if saved.error else "")
         return saved

@@ -19,8 +19,8 @@ STAGE_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600),
 )
-JOBS_IN_HAND = Gauge(
-    "aiartist_scheduler_jobs_in_hand", "Runs that this replica drives now.", registry=REGISTRY
+RUNS_IN_HAND = Gauge(
+    "aiartist_scheduler_runs_in_hand", "Runs that this replica drives now.", registry=REGISTRY
 )
 
 for _state in FINAL:

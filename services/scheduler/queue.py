@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-import asyncpg
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.errors import RetryRequested
@@ -12,10 +11,9 @@ from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
 from services.chassis import logs
-from services.chassis.database import Connection, Database
+from services.chassis.database import DATABASE_TROUBLE, Connection, Database
 
 DRIVE = "drive"
-ANNOUNCE = "announce"
 BATCH = 10
 RECONNECT_S = 1.0
 
@@ -40,10 +38,6 @@ class RunQueue:
         await _queries(connection).enqueue(
             [DRIVE] * len(run_ids), [run_id.encode() for run_id in run_ids], [0] * len(run_ids)
         )
-
-    async def announce(self, connection: Connection, run_id: str, state: str) -> None:
-        """A job that tells people how a run ended."""
-        await _queries(connection).enqueue(ANNOUNCE, f"{run_id} {state}".encode())
 
 
 def _queries(connection: Connection) -> Queries:
@@ -76,7 +70,7 @@ class Worker:
                     heartbeat_timeout=self._heartbeat_timeout,
                     dequeue_timeout=self._dequeue_timeout,
                 )
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_TROUBLE as error:
                 _log.warning(
                     "the queue does not answer; trying again", detail=f"{type(error).__name__}: {error}"
                 )

@@ -14,6 +14,7 @@ from services.chassis.idempotency import once
 from services.chassis.ids import new_id
 from services.chassis.paging import page_request
 from services.scheduler import metrics
+from services.scheduler.admission import Admission
 from services.scheduler.convert import run_to_proto, state_from_proto, verdict_from_proto
 from services.scheduler.domain import (
     Change,
@@ -55,10 +56,12 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         store: Store,
         machine: Machine,
         pipeline: Pipeline,
+        admission: Admission,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         closing: asyncio.Event,
     ) -> None:
         self._store = store
+        self._admission = admission
         self._machine = machine
         self._pipeline = pipeline
         self._artist_db = artist_db
@@ -88,7 +91,6 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
             )
             started = await self._store.insert(connection, run)
             assert started is not None, "only a due time can be taken"
-            await self._store.admit(connection)
             metrics.RUNS_STARTED.labels("operator").inc()
             return scheduler_pb2.StartRunResponse(run=run_to_proto(started))
 
@@ -175,7 +177,9 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
             return response_type(run=run_to_proto(saved))
 
         async with self._store.transaction() as connection:
-            return await once(connection, request, response_type, lambda: effect(connection))
+            response = await once(connection, request, response_type, lambda: effect(connection))
+        self._admission.wake()
+        return response
 
 
 def _found(run: Run | None, run_id: str) -> Run:

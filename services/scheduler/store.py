@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,18 @@ import asyncpg
 
 from services.chassis.database import Connection, Database
 from services.chassis.paging import Page
-from services.scheduler.domain import Change, Decision, Place, Run, RunError, RunState, StageName, Verdict
+from services.scheduler.domain import (
+    Change,
+    Decision,
+    Event,
+    Place,
+    Run,
+    RunError,
+    RunState,
+    StageChange,
+    StageName,
+    Verdict,
+)
 from services.scheduler.queue import RunQueue
 
 _SQL = Path(__file__).parent / "sql"
@@ -151,14 +162,8 @@ class Store:
         return [_run(row) for row in kept], token
 
     async def save(self, change: Change) -> Run | None:
-        """Commits one step; None where the run was changed by somebody else since it was read.
-
-        Where the step gives up its place, or wants one, places are given out in the same transaction.
-        """
-        if change.run.place is Place.HELD:
-            async with self._database.acquire() as connection:
-                return await self.write(connection, change)
-        async with self._database.transaction() as connection:
+        """Commits one step; None where the run was changed by somebody else since it was read."""
+        async with self._database.acquire() as connection:
             return await self.write(connection, change)
 
     async def write(self, connection: Connection, change: Change) -> Run | None:
@@ -169,23 +174,39 @@ class Store:
             run.id, run.version, run.state, run.stage, run.place, run.take_number, run.attempts, run.failures,
             run.failed_takes, run.note, run.title, run.brief_id, run.take_id, run.content_digest,
             run.release_id, run.location, _decision_json(run.decision), _error_json(run.error),
-            [{**asdict(s), "error": _error_json(s.error)} for s in change.stages],
-            [{**asdict(e), "error": _error_json(e.error)} for e in change.events],
-            change.delay_s, change.expires_in_s,
+            [_stage_json(stage) for stage in change.stages], [_event_json(event) for event in change.events],
+            change.delay_s, change.expires_in_s, run.state.final,
         )  # fmt: skip
-        if row is not None and run.place is not Place.HELD:
-            if run.state.final:
-                await self._queue.announce(connection, run.id, run.state)
-            await self.admit(connection)
         return None if row is None else _run(row)
 
-    async def admit(self, connection: Connection) -> int:
-        """Gives out free places, a job with each; how many."""
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADMISSION_LOCK)
-        rows = await connection.fetch(_ADMIT, self._max_active_runs)
-        if rows:
-            await self._queue.drive(connection, [row["id"] for row in rows])
+    async def admit(self) -> int:
+        """Gives out free places, a job with each in the same transaction; how many."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADMISSION_LOCK)
+            rows = await connection.fetch(_ADMIT, self._max_active_runs)
+            if rows:
+                await self._queue.drive(connection, [row["id"] for row in rows])
         return len(rows)
+
+    async def unannounced(self, limit: int) -> list[Run]:
+        """Ended runs of which people have not been told, the first ended first."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                "SELECT * FROM runs WHERE NOT announced ORDER BY updated_at LIMIT $1", limit
+            )
+        return [_run(row) for row in rows]
+
+    async def mark_announced(self, runs: Sequence[Run]) -> None:
+        """People have been told, of each run as it was read."""
+        async with self._database.acquire() as connection:
+            await connection.execute(
+                """
+                UPDATE runs SET announced = true
+                FROM unnest($1::text[], $2::bigint[]) AS told (id, version)
+                WHERE runs.id = told.id AND runs.version = told.version
+                """,
+                [run.id for run in runs], [run.version for run in runs],
+            )  # fmt: skip
 
     async def rescue(self) -> list[str]:
         """A job for each run that has held a place for a while and has none; their ids."""
@@ -341,7 +362,31 @@ def _error(value: dict[str, Any] | None) -> RunError | None:
 
 
 def _error_json(error: RunError | None) -> dict[str, Any] | None:
-    return None if error is None else asdict(error)
+    if error is None:
+        return None
+    return {"reason": error.reason, "message": error.message, "retryable": error.retryable}
+
+
+def _stage_json(change: StageChange) -> dict[str, Any]:
+    return {
+        "stage": change.stage,
+        "take_number": change.take_number,
+        "state": change.state,
+        "begins": change.begins,
+        "error": _error_json(change.error),
+    }
+
+
+def _event_json(event: Event) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "state": event.state,
+        "stage": event.stage,
+        "take_number": event.take_number,
+        "attempt": event.attempt,
+        "error": _error_json(event.error),
+        "message": event.message,
+    }
 
 
 def _decision_json(decision: Decision | None) -> dict[str, str] | None:

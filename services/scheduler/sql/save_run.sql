@@ -21,7 +21,9 @@ WITH saved AS (
         decided_at = CASE WHEN $17::jsonb IS NOT DISTINCT FROM decision THEN decided_at ELSE now() END,
         error = $18::jsonb,
         updated_at = now(),
-        not_before = now() + make_interval(secs => $21),
+        -- Left alone where there is no delay: a change of an indexed column costs every index.
+        not_before = CASE WHEN $21 > 0 THEN now() + make_interval(secs => $21) ELSE not_before END,
+        announced = NOT $23,
         approval_expires_at = CASE
             WHEN $22::float8 IS NOT NULL THEN now() + make_interval(secs => $22)
             WHEN $3 = 'AWAITING_APPROVAL' THEN approval_expires_at

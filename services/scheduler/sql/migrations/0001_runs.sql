@@ -26,12 +26,14 @@ CREATE TABLE runs (
     updated_at           timestamptz NOT NULL DEFAULT now(),
     not_before           timestamptz NOT NULL DEFAULT now(),
     approval_expires_at  timestamptz,
-    due_at               timestamptz
-);
+    due_at               timestamptz,
+    announced            boolean NOT NULL DEFAULT true
+) WITH (fillfactor = 80);
 
 COMMENT ON COLUMN runs.events IS 'How many events the run has had; the last one''s sequence.';
 COMMENT ON COLUMN runs.not_before IS 'A run that wants a place gets none before this time.';
 COMMENT ON COLUMN runs.due_at IS 'When the artist''s cadence wanted this run; empty where somebody started it.';
+COMMENT ON COLUMN runs.announced IS 'False: the run ended, and people have not been told yet.';
 
 CREATE INDEX runs_newest ON runs (created_at DESC, id DESC);
 CREATE INDEX runs_of_artist ON runs (artist_id, created_at DESC, id DESC);
@@ -39,6 +41,7 @@ CREATE INDEX runs_by_state ON runs (state, created_at DESC, id DESC);
 CREATE INDEX runs_holding ON runs (id) WHERE place = 'held';
 CREATE INDEX runs_wanting ON runs (not_before) WHERE place = 'wanted';
 CREATE INDEX runs_expiring ON runs (approval_expires_at) WHERE state = 'AWAITING_APPROVAL';
+CREATE INDEX runs_to_announce ON runs (updated_at) WHERE NOT announced;
 -- Two replicas that find the same artist due start one run.
 CREATE UNIQUE INDEX runs_once_per_due_time ON runs (artist_id, due_at) WHERE due_at IS NOT NULL;
 

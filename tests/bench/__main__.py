@@ -1,0 +1,39 @@
+"""Runs every benchmark: `python -m tests.bench [name ...]`."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from tests.bench.get_artist import get_artist_rate
+from tests.bench.harness import line
+from tests.bench.scheduler_rate import scheduler_rate
+from tests.bench.waiting_approvals import waiting_approvals
+from tests.support.postgres import TestServer
+
+BENCHMARKS = {
+    "waiting-approvals": waiting_approvals,
+    "scheduler-rate": scheduler_rate,
+    "get-artist": get_artist_rate,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        line(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+        return 2
+    with (
+        tempfile.TemporaryDirectory(prefix="aiartist-bench-") as folder,
+        TestServer.shared(Path(folder)) as server,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        for name in names or BENCHMARKS:
+            runner.run(BENCHMARKS[name](server))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
