@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from aiartist.scheduler.v1 import scheduler_pb2 as pb
-from tests.support.fake_upstream import upstream_process
-from tests.support.label import Label, answered_calls, environment_with_model
+from tests.support.fake_upstream import FakeUpstream
+from tests.support.label import Label, environment_with_model
 from tests.support.processes import SERVICES, Process, free_port, process
 
 TAKEOVER_S = 60
@@ -21,9 +21,8 @@ TAKEOVER_S = 60
 async def test_the_other_replica_finishes_the_run_of_a_killed_one_within_a_minute(
     tmp_path: Path, database_url: str
 ) -> None:
-    log = tmp_path / "upstream.jsonl"
     async with AsyncExitStack() as stack:
-        upstream = await stack.enter_async_context(upstream_process(log=log))
+        upstream = await stack.enter_async_context(FakeUpstream())
         environment = {
             **environment_with_model(tmp_path, upstream.url),
             "AIARTIST_DATABASE_URL": database_url,
@@ -58,7 +57,7 @@ async def test_the_other_replica_finishes_the_run_of_a_killed_one_within_a_minut
         run = await after.until(run_id, pb.RUN_STATE_RELEASED, within_s=TAKEOVER_S)
         assert time.monotonic() - killed_at < TAKEOVER_S
         assert len(await after.releases(run.id)) == 1
-        assert max(answered_calls(log).values()) == 1
+        assert max(upstream.answered.values()) == 1
 
 
 def _replica(environment: dict[str, str]) -> dict[str, str]:

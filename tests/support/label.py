@@ -1,9 +1,7 @@
 """The whole platform in processes, with a language model that the test scripts and counts."""
 
 import asyncio
-import json
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +24,7 @@ FINAL_STATES = {
 
 MODELS = """
 [models.scripted]
-litellm_model = "openai/scripted"
+model = "openai/scripted"
 api_base = "{url}"
 plan = "large"
 timeout_s = 20
@@ -103,12 +101,6 @@ class Label:
     async def releases(self, run_id: str) -> list[artist_db_pb2.StoredRelease]:
         found = await self.artists.ListReleases(artist_db_pb2.ListReleasesRequest(run_id=run_id), timeout=10)
         return list(found.releases)
-
-
-def answered_calls(log: Path) -> Counter[str]:
-    """How often the scripted model answered each call, by its idempotency key."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return Counter(json.loads(line)["idempotency_key"] for line in lines)
 
 
 def environment_with_model(folder: Path, model_url: str) -> dict[str, str]:
