@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -29,9 +31,8 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def open(cls, dsn: str, *, schema: str, pool_size: int = 10) -> AsyncIterator["Database"]:
-        """Opens the pool; SetupError where the database can't be reached."""
-        with_explanation = explained(dsn)
-        async with with_explanation:
+        """Opens the pool; SetupError where the database can't be reached or lacks the schema."""
+        async with explained(dsn):
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
@@ -43,6 +44,7 @@ class Database:
                 server_settings={"search_path": schema, "timezone": "UTC", "application_name": schema},
             )
         try:
+            await _refuse_unmigrated(pool, schema)
             yield cls(pool)
         finally:
             try:
@@ -50,16 +52,18 @@ class Database:
             except TimeoutError:
                 pool.terminate()
 
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        """A connection without a transaction, for reads."""
-        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
-            yield connection
+    def acquire(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection without a transaction, for reads.
+
+        Without a timeout of its own, which costs a task for each use: connecting and commands have
+        theirs, and who waits for a free connection is cancelled with the call that it serves.
+        """
+        return self.pool.acquire()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction: commits at the end, rolls back on any error."""
-        async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection, connection.transaction():
+        async with self.pool.acquire() as connection, connection.transaction():
             yield connection
 
     async def ping(self) -> None:
@@ -73,16 +77,29 @@ async def explained(dsn: str) -> AsyncIterator[None]:
     """Turns a failure to connect into a SetupError without the password."""
     try:
         yield
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise SetupError(
             f"cannot open the database at {public_address(dsn)}: {error or type(error).__name__}; "
             "check AIARTIST_DATABASE_URL and that PostgreSQL runs"
         ) from error
+    except (ValueError, OverflowError):
+        # The text would quote a part of the address, and a part of the password with it.
+        raise SetupError(
+            "AIARTIST_DATABASE_URL is no address of a database; it looks like "
+            "postgresql://user:password@host:5432/name, with %2F for a / in the password"
+        ) from None
 
 
 def public_address(dsn: str) -> str:
     """The DSN without user and password."""
-    return dsn.rpartition("@")[2] or dsn
+    parts = urlsplit(dsn)
+    query = re.sub(r"(^|&)(user|password)=[^&]*", "", parts.query).lstrip("&")
+    return parts.netloc.rpartition("@")[2] + parts.path + (f"?{query}" if query else "")
+
+
+async def _refuse_unmigrated(pool: "asyncpg.Pool[asyncpg.Record]", schema: str) -> None:
+    if await pool.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
+        raise SetupError(f"the database has no schema {schema} yet; make it with: aiartist migrate")
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

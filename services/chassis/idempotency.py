@@ -30,8 +30,13 @@ async def once(
         return await effect()
     if len(request_id) > MAX_REQUEST_ID:
         raise InvalidInput([FieldViolation("request_id", f"must have at most {MAX_REQUEST_ID} characters")])
+    if "\0" in request_id:
+        raise InvalidInput([FieldViolation("request_id", "must have no character U+0000")])
     digest = f"{request.DESCRIPTOR.full_name}:{digest_of(request)}"
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", request_id)
+    # By schema: an id that a service passes on to another one must not make the two wait for each other.
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))", request_id
+    )
     known = await connection.fetchrow(
         "SELECT request_digest, response FROM idempotency WHERE request_id = $1", request_id
     )

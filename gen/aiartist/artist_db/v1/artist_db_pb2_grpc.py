@@ -340,7 +340,8 @@ class ArtistDbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModelAnswer(self, request, context):
-        """The recorded successful answer to a call's id. NOT_FOUND where there is none.
+        """The recorded successful answer to a call's id. NOT_FOUND where there is none; its metadata
+        `attempts` is then the number of the last attempt recorded, `0` for none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

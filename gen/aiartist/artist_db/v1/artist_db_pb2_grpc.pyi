@@ -67,7 +67,9 @@ class ArtistDbServiceStub:
     RecordModelCall: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordModelCallRequest, _artist_db_pb2.RecordModelCallResponse]
     """Records one model call with its answer."""
     GetModelAnswer: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetModelAnswerRequest, _artist_db_pb2.GetModelAnswerResponse]
-    """The recorded successful answer to a call's id. NOT_FOUND where there is none."""
+    """The recorded successful answer to a call's id. NOT_FOUND where there is none; its metadata
+    `attempts` is then the number of the last attempt recorded, `0` for none.
+    """
     ListModelCalls: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListModelCallsRequest, _artist_db_pb2.ListModelCallsResponse]
     """Model calls, newest first, without their answers."""
     GetSpend: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetSpendRequest, _artist_db_pb2.GetSpendResponse]
@@ -266,7 +268,9 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artist_db_pb2.GetModelAnswerRequest,
         context: _aio.ServicerContext[_artist_db_pb2.GetModelAnswerRequest, _abc.Awaitable[_artist_db_pb2.GetModelAnswerResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.GetModelAnswerResponse]:
-        """The recorded successful answer to a call's id. NOT_FOUND where there is none."""
+        """The recorded successful answer to a call's id. NOT_FOUND where there is none; its metadata
+        `attempts` is then the number of the last attempt recorded, `0` for none.
+        """
 
     @_abc_1.abstractmethod
     def ListModelCalls(

@@ -1,0 +1,1 @@
+"""The label's memory: artists, briefs, takes, releases, model calls, errors."""

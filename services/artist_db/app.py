@@ -1,0 +1,25 @@
+"""The wiring of artist_db."""
+
+from aiartist.artist_db.v1 import artist_db_pb2
+from aiartist.artist_db.v1.artist_db_pb2_grpc import add_ArtistDbServiceServicer_to_server
+from services.artist_db.schema import SCHEMA
+from services.artist_db.servicer import ArtistDbServicer
+from services.artist_db.settings import Settings
+from services.chassis.database import Database
+from services.chassis.lifecycle import App
+
+
+async def build(settings: Settings) -> App:
+    """Opens the pool and binds the server; SetupError where one of the two can't be had."""
+    app = App("artist_db", settings)
+    async with app.building():
+        db = await app.enter(Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size))
+        app.serve(
+            ArtistDbServicer(db),
+            add_ArtistDbServiceServicer_to_server,
+            artist_db_pb2.DESCRIPTOR,
+            port=settings.port,
+            metrics_port=settings.metrics_port,
+        )
+        app.ready_when("database", db.ping)
+    return app

@@ -1,0 +1,1 @@
+"""The label's rules: pure functions of messages and values."""

@@ -1,0 +1,11 @@
+"""ArtistDbService, put together from its four rooms."""
+
+from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceServicer
+from services.artist_db.rpc.artists import ArtistRpcs
+from services.artist_db.rpc.errors import ErrorRpcs
+from services.artist_db.rpc.model_calls import ModelCallRpcs
+from services.artist_db.rpc.songs import SongRpcs
+
+
+class ArtistDbServicer(ArtistRpcs, SongRpcs, ModelCallRpcs, ErrorRpcs, ArtistDbServiceServicer):
+    """Maps messages to domain and store and back; nothing more."""

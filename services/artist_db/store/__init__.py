@@ -1,0 +1,1 @@
+"""SQL, a module for each room; every function takes the connection that it runs on."""

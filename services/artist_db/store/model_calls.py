@@ -1,0 +1,96 @@
+"""Model calls, their answers and what they cost."""
+
+from datetime import datetime
+from typing import Any
+
+from aiartist.artist_db.v1.artist_db_pb2 import ModelCall
+from services.artist_db.domain.model_calls import OK
+from services.artist_db.store.query import Query, storable
+from services.chassis.database import Connection
+
+Row = Any
+"""A record of `_COLUMNS`."""
+Keys = tuple[datetime, int]
+"""`created_at` and `id` of the last row of a page."""
+
+_COLUMNS = (
+    "id, call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens, completion_tokens, "
+    "cost_micro_usd, latency_ms, prompt_hash, request_digest, detail, created_at"
+)
+
+
+async def record(connection: Connection, call: ModelCall) -> None:
+    """Keeps one attempt of a call; one that is kept already stays as it is."""
+    await connection.execute(
+        """
+        INSERT INTO model_calls (call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens,
+                                 completion_tokens, cost_micro_usd, latency_ms, prompt_hash, request_digest,
+                                 answer, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        ON CONFLICT ON CONSTRAINT model_calls_once DO NOTHING
+        """,
+        call.call_id,
+        call.attempt,
+        call.role,
+        call.model,
+        call.artist_id,
+        call.run_id,
+        call.outcome,
+        call.prompt_tokens,
+        call.completion_tokens,
+        call.cost_micro_usd,
+        call.latency_ms,
+        call.prompt_hash,
+        call.request_digest,
+        call.answer.encode(),
+        storable(call.detail),
+    )
+
+
+async def answer(connection: Connection, call_id: str) -> Row | None:
+    """The first successful attempt of a call, with `answer`; None where there is none."""
+    return await connection.fetchrow(
+        f"""
+        SELECT {_COLUMNS}, answer FROM model_calls
+        WHERE call_id = $1 AND outcome = '{OK}' ORDER BY attempt LIMIT 1
+        """,
+        call_id,
+    )
+
+
+async def last_attempt(connection: Connection, call_id: str) -> int:
+    """The number of a call's last recorded attempt; 0 where there is none."""
+    number: int = await connection.fetchval(
+        "SELECT coalesce(max(attempt), 0) FROM model_calls WHERE call_id = $1", call_id
+    )
+    return number
+
+
+async def page(connection: Connection, *, run_id: str, after: Keys | None, limit: int) -> list[Row]:
+    """Model calls without answers, newest first; an empty run is no filter."""
+    query = Query(f"SELECT {_COLUMNS} FROM model_calls")
+    if run_id:
+        query.where("run_id = {}", run_id)
+    if after is not None:
+        query.where("(created_at, id) < ({}, {})", *after)
+    return await query.page(connection, order="created_at DESC, id DESC", limit=limit)
+
+
+async def spend(connection: Connection, *, artist_id: str, run_id: str, since: datetime | None) -> list[Row]:
+    """What calls cost, by role and model, the dearest first; empty ids are no filter."""
+    query = Query(
+        """
+        SELECT role, model, count(*) AS calls, sum(prompt_tokens)::bigint AS prompt_tokens,
+               sum(completion_tokens)::bigint AS completion_tokens,
+               sum(cost_micro_usd)::bigint AS cost_micro_usd,
+               array_remove(array_agg(DISTINCT prompt_hash), '') AS prompt_hashes
+        FROM model_calls
+        """
+    )
+    if artist_id:
+        query.where("artist_id = {}", artist_id)
+    if run_id:
+        query.where("run_id = {}", run_id)
+    if since is not None:
+        query.where("created_at >= {}", since)
+    return await query.rows(connection, "GROUP BY role, model ORDER BY cost_micro_usd DESC, role, model")

@@ -1,0 +1,205 @@
+"""A thousand rows for each list, put in past the service, many with the same time."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from services.artist_db.domain.persona import name_key
+from services.chassis.ids import derived_id
+from tests.integration.artist_db.samples import brief, persona, release, take
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+START = datetime(2024, 1, 1, tzinfo=UTC)
+ARTIST = "art_0"
+BRIEF = derived_id("brf", "0")
+TAKE = derived_id("tak", "0")
+RELEASE = derived_id("rel", "0")
+
+
+def time(number: int) -> datetime:
+    """Ten rows share a moment, so that an order by time alone would not do."""
+    return START + timedelta(seconds=number // 10)
+
+
+def artist_of(number: int) -> str:
+    """Whose a song is: fifty artists take turns."""
+    return f"art_{number % 50}"
+
+
+async def artists(connection: Connection, numbers: range) -> None:
+    ids = [f"art_{number}" for number in numbers]
+    async with connection.transaction():
+        await connection.executemany(
+            """
+            INSERT INTO artists (id, name, name_key, persona_version, autopilot_enabled, state, created_at,
+                                 cadence_interval_s)
+            VALUES ($1, $2, $3, 1, false, 'ACTIVE', $4, $5)
+            """,
+            [
+                (
+                    id,
+                    f"Artist {n:05}",
+                    name_key(f"Artist {n:05}"),
+                    time(n),
+                    3600 if n % 20 == 0 else None,
+                )
+                for id, n in zip(ids, numbers, strict=True)
+            ],
+        )
+        await connection.executemany(
+            """
+            INSERT INTO persona_versions (artist_id, version, persona, persona_pb, reason)
+            VALUES ($1, 1, '{}', $2, 'created')
+            """,
+            [(id, persona(f"Artist {n:05}").SerializeToString()) for id, n in zip(ids, numbers, strict=True)],
+        )
+
+
+async def versions(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO persona_versions (artist_id, version, persona, persona_pb, reason)
+        VALUES ($1, $2, '{}', $3, 'updated')
+        """,
+        [(ARTIST, n + 2, persona(bio=f"Version {n + 2}.").SerializeToString()) for n in numbers],
+    )
+
+
+async def briefs(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO briefs (id, artist_id, run_id, persona_version, title, request_digest, body, created_at)
+        VALUES ($1, $2, $3, 1, $4, 'x', $5, $6)
+        """,
+        [
+            (b.id, b.artist_id, b.run_id, b.brief.title, b.SerializeToString(), time(n))
+            for n, b in ((n, brief(artist_of(n), str(n))) for n in numbers)
+        ],
+    )
+
+
+async def takes(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO takes (id, brief_id, run_id, take_number, request_digest, body, created_at)
+        VALUES ($1, $2, $3, 1, 'x', $4, $5)
+        """,
+        [
+            (t.id, BRIEF, t.run_id, t.SerializeToString(), time(n))
+            for n, t in ((n, take(BRIEF, str(n))) for n in numbers)
+        ],
+    )
+
+
+async def releases(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO releases (id, artist_id, run_id, take_id, title, package_digest, request_digest, body,
+                              created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 'x', $7, $8)
+        """,
+        [
+            (r.id, r.artist_id, r.run_id, TAKE, r.title, r.package_digest, r.SerializeToString(), time(n))
+            for n, r in ((n, release(artist_of(n), TAKE, str(n))) for n in numbers)
+        ],
+    )
+
+
+async def model_calls(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO model_calls (call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens,
+                                 completion_tokens, cost_micro_usd, latency_ms, prompt_hash, request_digest,
+                                 answer, detail, created_at)
+        VALUES ($1, 1, 'songwriter', 'local', $2, $3, 'ok', 1, 1, 1, 1, '', '', 'la', '', $4)
+        """,
+        [(f"call-{n}", artist_of(n), f"run_{n % 50}", time(n)) for n in numbers],
+    )
+
+
+async def error_groups(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO error_groups (fingerprint, title, culprit, count, services, first_seen, last_seen)
+        VALUES ($1, 'Boom', 'here', 1, '{scheduler}', $2, $2)
+        """,
+        [(f"{n:032x}", time(n)) for n in numbers],
+    )
+
+
+async def error_reports(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        "INSERT INTO error_reports (fingerprint, status, body) VALUES ($1, 'analyzed', '')",
+        [(f"{n:032x}",) for n in numbers],
+    )
+
+
+async def error_samples(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        "INSERT INTO error_samples (fingerprint, seen_at, body) VALUES ($1, $2, '')",
+        [(f"{n:032x}", time(n)) for n in numbers],
+    )
+
+
+Seed = Callable[[Any, range], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of the service: how to ask for it and how to fill it."""
+
+    method: str
+    request: Any
+    items: str
+    key: Callable[[Any], Any]
+    needs: tuple[tuple[Seed, range], ...]
+    seed: Seed
+    extra: int = 0
+    """Rows that are there beside those of `seed`."""
+
+    async def fill(self, connection: Connection, count: int) -> None:
+        """Rows 0 to `count` - 1, and what they refer to."""
+        for need, numbers in self.needs:
+            await need(connection, numbers)
+        await self.seed(connection, range(count))
+
+
+ONE, FIFTY = range(1), range(50)
+LISTINGS = (
+    Listing("ListArtists", pb.ListArtistsRequest(), "artists", lambda a: a.persona.name, (), artists),
+    Listing(
+        "ListPersonaVersions",
+        pb.ListPersonaVersionsRequest(artist_id=ARTIST),
+        "versions",
+        lambda v: v.version,
+        ((artists, ONE),),
+        versions,
+        extra=1,
+    ),
+    Listing("ListBriefs", pb.ListBriefsRequest(), "briefs", lambda b: b.id, ((artists, FIFTY),), briefs),
+    Listing(
+        "ListTakes",
+        pb.ListTakesRequest(),
+        "takes",
+        lambda t: t.id,
+        ((artists, FIFTY), (briefs, ONE)),
+        takes,
+    ),
+    Listing(
+        "ListReleases",
+        pb.ListReleasesRequest(),
+        "releases",
+        lambda r: r.id,
+        ((artists, FIFTY), (briefs, ONE), (takes, ONE)),
+        releases,
+    ),
+    Listing("ListModelCalls", pb.ListModelCallsRequest(), "calls", lambda c: c.call_id, (), model_calls),
+    Listing(
+        "ListErrorGroups", pb.ListErrorGroupsRequest(), "groups", lambda g: g.fingerprint, (), error_groups
+    ),
+)
+"""Every list of the service."""

@@ -1,0 +1,152 @@
+"""Hot queries use their indexes: each test fails when its index is lost."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.artist_db.domain.lifecycle import State
+from services.artist_db.store import artists, errors, model_calls, songs
+from tests.integration.artist_db import seeds
+
+MIDDLE = seeds.time(1_000)
+Query = Callable[[Any], Awaitable[Any]]
+
+
+class Recorder:
+    """Stands before a connection and keeps the last statement and its values."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+        self.sql = ""
+        self.values: tuple[Any, ...] = ()
+
+    async def fetch(self, sql: str, *values: Any) -> list[Any]:
+        self.sql, self.values = sql, values
+        return await self._connection.fetch(sql, *values)
+
+    async def fetchrow(self, sql: str, *values: Any) -> Any:
+        self.sql, self.values = sql, values
+        return await self._connection.fetchrow(sql, *values)
+
+
+@pytest.fixture
+async def filled(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """A database with enough rows for the planner to care."""
+    for seed in (
+        seeds.artists,
+        seeds.versions,
+        seeds.briefs,
+        seeds.takes,
+        seeds.releases,
+        seeds.model_calls,
+        seeds.error_groups,
+        seeds.error_reports,
+        seeds.error_samples,
+    ):
+        await seed(connection, range(2_000))
+    await connection.execute("ANALYZE")
+    # Small tables fit a page or two; what is asked here is whether the index can serve the query.
+    await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    return connection
+
+
+ARTIST_PLANS: list[tuple[Query, list[str]]] = [
+    (lambda c: artists.by_id(c, seeds.ARTIST), ["artists_pkey", "persona_versions_pkey"]),
+    (lambda c: artists.by_name(c, "Artist 00007"), ["artists_name_taken", "persona_versions_pkey"]),
+    (
+        lambda c: artists.page(c, states=[State.ACTIVE], with_cadence=False, after="artist 00500", limit=51),
+        ["artists_name_taken", "persona_versions_pkey"],
+    ),
+    (
+        lambda c: artists.page(c, states=[State.ACTIVE], with_cadence=True, after=None, limit=51),
+        ["artists_with_cadence", "persona_versions_pkey"],
+    ),
+    (
+        lambda c: artists.versions(c, seeds.ARTIST, before=900, limit=51),
+        ["persona_versions_pkey"],
+    ),
+]
+SONG_PLANS: list[tuple[Query, list[str]]] = [
+    (lambda c: songs.brief(c, seeds.BRIEF), ["briefs_pkey"]),
+    (
+        lambda c: songs.briefs(c, artist_id="", run_id="", after=(MIDDLE, "x"), limit=51),
+        ["briefs_newest"],
+    ),
+    (
+        lambda c: songs.briefs(c, artist_id=seeds.ARTIST, run_id="", after=(MIDDLE, "x"), limit=51),
+        ["briefs_of_artist"],
+    ),
+    (lambda c: songs.briefs(c, artist_id="", run_id="run_7", after=None, limit=51), ["briefs_of_run"]),
+    (lambda c: songs.take(c, seeds.TAKE), ["takes_pkey"]),
+    (lambda c: songs.takes(c, run_id="", after=(MIDDLE, "x"), limit=51), ["takes_newest"]),
+    (lambda c: songs.takes(c, run_id="run_7", after=None, limit=51), ["takes_of_run"]),
+    (lambda c: songs.release(c, seeds.RELEASE), ["releases_pkey"]),
+    (
+        lambda c: songs.releases(c, artist_id="", run_id="", after=(MIDDLE, "x"), limit=51),
+        ["releases_newest"],
+    ),
+    (
+        lambda c: songs.releases(c, artist_id=seeds.ARTIST, run_id="", after=None, limit=51),
+        ["releases_of_artist"],
+    ),
+]
+OTHER_PLANS: list[tuple[Query, list[str]]] = [
+    (lambda c: model_calls.answer(c, "call-7"), ["model_calls_once"]),
+    (lambda c: model_calls.page(c, run_id="", after=(MIDDLE, 7), limit=51), ["model_calls_newest"]),
+    (lambda c: model_calls.page(c, run_id="run_7", after=(MIDDLE, 7), limit=51), ["model_calls_of_run"]),
+    (lambda c: errors.group(c, "0" * 32), ["error_groups_pkey", "error_reports_of_group"]),
+    (lambda c: errors.samples(c, "0" * 32), ["error_samples_of_group"]),
+    (
+        lambda c: errors.page(c, service="", after=(MIDDLE, "x"), limit=51),
+        ["error_groups_last_seen", "error_reports_of_group"],
+    ),
+]
+SPEND_PLANS: list[tuple[Query, list[str]]] = [
+    (
+        lambda c: model_calls.spend(c, artist_id="", run_id="", since=seeds.time(1_990)),
+        ["model_calls_newest"],
+    ),
+    (lambda c: model_calls.spend(c, artist_id="art_7", run_id="", since=MIDDLE), ["model_calls_of_artist"]),
+    (lambda c: model_calls.spend(c, artist_id="", run_id="run_7", since=MIDDLE), ["model_calls_of_run"]),
+]
+
+
+@pytest.mark.parametrize("plans", [ARTIST_PLANS, SONG_PLANS, OTHER_PLANS], ids=["artists", "songs", "others"])
+async def test_lookups_and_pages_come_from_their_indexes_in_order(
+    filled: "asyncpg.Connection[asyncpg.Record]", plans: list[tuple[Query, list[str]]]
+) -> None:
+    for query, indexes in plans:
+        nodes = await plan(filled, query)
+
+        used = sorted(node["Index Name"] for node in nodes if "Index Name" in node)
+        assert used == sorted(indexes), nodes
+        assert not {"Seq Scan", "Sort", "Incremental Sort"} & {node["Node Type"] for node in nodes}, nodes
+
+
+async def test_spend_is_added_up_from_the_rows_that_count_alone(
+    filled: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    for query, indexes in SPEND_PLANS:
+        nodes = await plan(filled, query)
+
+        assert [node["Index Name"] for node in nodes if "Index Name" in node] == indexes, nodes
+        assert "Seq Scan" not in {node["Node Type"] for node in nodes}, nodes
+
+
+async def plan(connection: "asyncpg.Connection[asyncpg.Record]", query: Query) -> list[dict[str, Any]]:
+    """Every node of the plan of the statement that `query` runs."""
+    recorder = Recorder(connection)
+    await query(recorder)
+    told = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {recorder.sql}", *recorder.values)
+    return list(nodes_of(json.loads(told)[0]["Plan"]))
+
+
+def nodes_of(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {key: value for key, value in node.items() if key != "Plans"}
+    for child in node.get("Plans", ()):
+        yield from nodes_of(child)

@@ -1,0 +1,197 @@
+"""Every changing call can be repeated: the same `request_id` gives the first answer and changes nothing."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from tests.integration.artist_db.races import held
+from tests.integration.artist_db.samples import ETAG, REUSED, artist, brief, persona, refused, release, take
+
+FINGERPRINT = "a" * 32
+
+
+@dataclass(frozen=True)
+class World:
+    """What the calls below need to be there."""
+
+    artist: pb.Artist
+    paused: pb.Artist
+    take: pb.StoredTake
+    release: pb.StoredRelease
+
+
+CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
+    # Method -> a request and another one that would also be accepted.
+    "CreateArtist": lambda world: (
+        pb.CreateArtistRequest(persona=persona("Cora")),
+        pb.CreateArtistRequest(persona=persona("Dora")),
+    ),
+    "UpdateArtist": lambda world: (
+        pb.UpdateArtistRequest(artist_id=world.artist.id, etag=world.artist.etag, persona=persona("Eva")),
+        pb.UpdateArtistRequest(artist_id=world.artist.id, etag=world.artist.etag, persona=persona("Fay")),
+    ),
+    "SetAutopilot": lambda world: (
+        pb.SetAutopilotRequest(artist_id=world.artist.id, enabled=True),
+        pb.SetAutopilotRequest(artist_id=world.artist.id, enabled=False),
+    ),
+    "PauseArtist": lambda world: (
+        pb.PauseArtistRequest(artist_id=world.artist.id, reason="tour"),
+        pb.PauseArtistRequest(artist_id=world.artist.id, reason="rest"),
+    ),
+    "ResumeArtist": lambda world: (
+        pb.ResumeArtistRequest(artist_id=world.paused.id, reason="back"),
+        pb.ResumeArtistRequest(artist_id=world.paused.id, reason="again"),
+    ),
+    "RetireArtist": lambda world: (
+        pb.RetireArtistRequest(artist_id=world.artist.id),
+        pb.RetireArtistRequest(artist_id=world.paused.id),
+    ),
+    "RestorePersonaVersion": lambda world: (
+        pb.RestorePersonaVersionRequest(artist_id=world.artist.id, etag=world.artist.etag, version=1),
+        pb.RestorePersonaVersionRequest(artist_id=world.paused.id, etag=world.paused.etag, version=1),
+    ),
+    "SaveBrief": lambda world: (
+        pb.SaveBriefRequest(brief=brief(world.artist.id, "8")),
+        pb.SaveBriefRequest(brief=brief(world.artist.id, "9")),
+    ),
+    "SaveTake": lambda world: (
+        pb.SaveTakeRequest(take=take(world.take.brief_id, "8")),
+        pb.SaveTakeRequest(take=take(world.take.brief_id, "9")),
+    ),
+    "SaveRelease": lambda world: (
+        pb.SaveReleaseRequest(release=release(world.artist.id, world.take.id, "8")),
+        pb.SaveReleaseRequest(release=release(world.artist.id, world.take.id, "9")),
+    ),
+    "RecordPublication": lambda world: (
+        pb.RecordPublicationRequest(release_id=world.release.id, target="folder", location="here"),
+        pb.RecordPublicationRequest(release_id=world.release.id, target="folder", location="there"),
+    ),
+    "RecordErrors": lambda world: (
+        pb.RecordErrorsRequest(
+            occurrences=[pb.ErrorOccurrences(fingerprint=FINGERPRINT, title="Boom", count=2)]
+        ),
+        pb.RecordErrorsRequest(
+            occurrences=[pb.ErrorOccurrences(fingerprint=FINGERPRINT, title="Boom", count=3)]
+        ),
+    ),
+    "SaveErrorReport": lambda world: (
+        pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="analyzed")),
+        pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="ignored")),
+    ),
+}
+
+COUNTED = (
+    "artists",
+    "persona_versions",
+    "briefs",
+    "takes",
+    "releases",
+    "publications",
+    "error_groups",
+    "error_reports",
+)
+
+
+@pytest.fixture
+async def world(stub: ArtistDbServiceStub) -> World:
+    made = await artist(stub, "Ada")
+    other = await artist(stub, "Bo")
+    paused = (await stub.PauseArtist(pb.PauseArtistRequest(artist_id=other.id))).artist
+    await stub.SaveBrief(pb.SaveBriefRequest(brief=brief(made.id)))
+    kept = (await stub.SaveTake(pb.SaveTakeRequest(take=take(brief(made.id).id)))).take
+    released = (await stub.SaveRelease(pb.SaveReleaseRequest(release=release(made.id, kept.id)))).release
+    await stub.RecordErrors(
+        pb.RecordErrorsRequest(occurrences=[pb.ErrorOccurrences(fingerprint="0" * 32, title="Boom", count=1)])
+    )
+    return World(made, paused, kept, released)
+
+
+def with_id(request: Any, request_id: str) -> Any:
+    copy = type(request)()
+    copy.CopyFrom(request)
+    copy.request_id = request_id
+    return copy
+
+
+async def state(connection: "asyncpg.Connection[asyncpg.Record]") -> list[Any]:
+    counts = [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in COUNTED]
+    etags = await connection.fetchval("SELECT sum(etag) FROM artists")
+    errors = await connection.fetchval("SELECT sum(count) FROM error_groups")
+    return [*counts, etags, errors]
+
+
+def test_every_changing_call_with_a_request_id_is_tried_here() -> None:
+    methods = pb.DESCRIPTOR.services_by_name["ArtistDbService"].methods
+
+    assert {m.name for m in methods if "request_id" in m.input_type.fields_by_name} == set(CALLS)
+
+
+@pytest.mark.parametrize("method", CALLS)
+async def test_a_repeat_gives_the_first_response_and_changes_nothing(
+    stub: ArtistDbServiceStub,
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    world: World,
+    method: str,
+) -> None:
+    call = getattr(stub, method)
+    request, other = (with_id(request, "r-1") for request in CALLS[method](world))
+
+    before = await state(connection)
+    first = await call(request)
+    after = await state(connection)
+
+    assert after != before
+    assert await call(request) == first
+    error = await refused(call(other), REUSED)
+    assert error.metadata == {"request_id": "r-1"}
+    assert await state(connection) == after
+
+
+@pytest.mark.parametrize("method", CALLS)
+async def test_equal_calls_at_once_have_one_effect_and_one_response(
+    stub: ArtistDbServiceStub,
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    database_url: str,
+    world: World,
+    method: str,
+) -> None:
+    call = getattr(stub, method)
+    request = with_id(CALLS[method](world)[0], "r-1")
+
+    async with held(database_url, "LOCK TABLE idempotency IN ACCESS EXCLUSIVE MODE", until=4):
+        calls = [call(request) for _ in range(4)]
+    responses = await asyncio.gather(*calls)
+    after = await state(connection)
+
+    assert all(response == responses[0] for response in responses)
+    assert await call(request) == responses[0]
+    assert await state(connection) == after
+
+
+async def test_a_refused_call_leaves_its_request_id_free(stub: ArtistDbServiceStub) -> None:
+    made = await artist(stub, "Ada")
+    stale = pb.UpdateArtistRequest(
+        request_id="r-1", artist_id=made.id, etag="0", cadence=pb.Cadence(interval_s=60)
+    )
+    fresh = pb.UpdateArtistRequest(
+        request_id="r-1", artist_id=made.id, etag=made.etag, cadence=pb.Cadence(interval_s=60)
+    )
+    await refused(stub.UpdateArtist(stale), ETAG)
+
+    assert (await stub.UpdateArtist(fresh)).artist.cadence.interval_s == 60
+
+
+async def test_one_request_id_for_two_kinds_of_calls_is_refused(
+    stub: ArtistDbServiceStub, world: World
+) -> None:
+    await stub.SetAutopilot(pb.SetAutopilotRequest(request_id="r-1", artist_id=world.artist.id))
+
+    await refused(
+        stub.RetireArtist(pb.RetireArtistRequest(request_id="r-1", artist_id=world.artist.id)), REUSED
+    )
