@@ -17,7 +17,7 @@ from cli.platform import Platform, run_platform
 from cli.run_view import follow
 from services.chassis import logs
 from services.chassis.clients import open_channel
-from services.chassis.errors import SetupError
+from services.chassis.errors import SetupError, remote_error
 from services.chassis.settings import ChassisSettings
 
 CALL_S = 20.0
@@ -90,6 +90,8 @@ class _Label:
         try:
             created = await self._artist_db.CreateArtist(artist_file.create_request(), timeout=CALL_S)
         except grpc.aio.AioRpcError as error:
+            if violations := remote_error(error).violations:
+                raise artist_file.refused(violations) from error
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise
         else:

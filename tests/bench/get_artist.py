@@ -24,8 +24,8 @@ CALLERS = 32
 async def get_artist_rate(server: TestServer) -> None:
     line("GetArtist, calls a second (goal: 0.9 of a bare handler with the same query)")
     async with fresh_database(server) as dsn:
-        ours = ServerProcess(_serve_ours, dsn)
-        bare = ServerProcess(_serve_bare, dsn)
+        ours = await ServerProcess.started(_serve_ours, dsn)
+        bare = await ServerProcess.started(_serve_bare, dsn)
         try:
             async with (
                 grpc.aio.insecure_channel(f"127.0.0.1:{ours.port}") as our_channel,

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 import psutil
@@ -38,7 +38,14 @@ class ServerProcess:
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=_main, args=(serve, theirs, arguments), daemon=True)
         self._process.start()
-        self.port: int = self._ours.recv()
+        self.port = 0
+
+    @classmethod
+    async def started(cls, serve: Callable[..., Awaitable[None]], *arguments: Any) -> Self:
+        """A process that has told its port."""
+        process = cls(serve, *arguments)
+        process.port = await asyncio.to_thread(process._ours.recv)
+        return process
 
     @property
     def memory_bytes(self) -> int:

@@ -8,7 +8,7 @@ import grpc
 
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 from tests.bench.harness import ServerProcess, fresh_database, line
-from tests.bench.scheduler_server import serve_scheduler
+from tests.bench.scheduler_server import peers, serve_scheduler
 from tests.support.postgres import TestServer
 
 RUNS = 3_000
@@ -20,8 +20,8 @@ STEPS = 6
 
 async def scheduler_rate(server: TestServer) -> None:
     line(f"Runs a second through the scheduler, {RUNS} runs of 5 stages that do nothing (goal: 300)")
-    async with fresh_database(server) as dsn:
-        real = await _through_scheduler(dsn)
+    async with fresh_database(server) as dsn, peers() as address:
+        real = await _through_scheduler(dsn, address)
     async with fresh_database(server) as dsn:
         plain = await _plain(dsn)
     line(f"  scheduler, StartRun to RELEASED        {real:8.0f} runs/s")
@@ -30,8 +30,8 @@ async def scheduler_rate(server: TestServer) -> None:
     line()
 
 
-async def _through_scheduler(dsn: str) -> float:
-    process = ServerProcess(serve_scheduler, dsn, ACTIVE)
+async def _through_scheduler(dsn: str, peers_address: str) -> float:
+    process = await ServerProcess.started(serve_scheduler, dsn, ACTIVE, peers_address)
     connection = await asyncpg.connect(dsn)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:

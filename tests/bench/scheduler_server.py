@@ -1,7 +1,8 @@
 """A scheduler with stages that do nothing, in a process of its own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import grpc
 
@@ -63,18 +64,27 @@ class Peers(artist_db_pb2_grpc.ArtistDbServiceServicer, notifier_pb2_grpc.Notifi
         return notifier_pb2.NotifyResponse(message_id="msg_1")
 
 
-async def serve_scheduler(tell: Callable[[int], None], stop: asyncio.Event, dsn: str, active: int) -> None:
-    peers = grpc.aio.server()
-    artist_db_pb2_grpc.add_ArtistDbServiceServicer_to_server(Peers(), peers)
-    notifier_pb2_grpc.add_NotifierServiceServicer_to_server(Peers(), peers)
-    address = f"127.0.0.1:{peers.add_insecure_port('127.0.0.1:0')}"
-    await peers.start()
+@asynccontextmanager
+async def peers() -> AsyncIterator[str]:
+    """Serves the doubles in this process, so that they cost the scheduler nothing; their address."""
+    server = grpc.aio.server()
+    artist_db_pb2_grpc.add_ArtistDbServiceServicer_to_server(Peers(), server)
+    notifier_pb2_grpc.add_NotifierServiceServicer_to_server(Peers(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(0)
+
+
+async def serve_scheduler(
+    tell: Callable[[int], None], stop: asyncio.Event, dsn: str, active: int, peers_address: str
+) -> None:
     settings = Settings(
         port=0,
         metrics_port=0,
         database_url=dsn,
-        artist_db_addr=address,
-        notifier_addr=address,
+        artist_db_addr=peers_address,
+        notifier_addr=peers_address,
         ship_errors=False,
         log_level="error",
         scheduler_max_active_runs=active,
@@ -82,4 +92,3 @@ async def serve_scheduler(tell: Callable[[int], None], stop: asyncio.Event, dsn:
     async with await build(settings, STUB_STAGES) as app:
         tell(app.port)
         await stop.wait()
-    await peers.stop(0)

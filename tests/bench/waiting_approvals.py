@@ -8,7 +8,7 @@ import grpc
 
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 from tests.bench.harness import ServerProcess, fill_waiting_runs, fresh_database, line, middle
-from tests.bench.scheduler_server import serve_scheduler
+from tests.bench.scheduler_server import peers, serve_scheduler
 from tests.support.postgres import TestServer
 
 WAITING = 100_000
@@ -23,9 +23,9 @@ SELECT extract(epoch FROM max(ended_at) - min(started_at)) FROM scheduler.run_st
 class Side:
     """A scheduler on a database of its own."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, process: ServerProcess) -> None:
         self._dsn = dsn
-        self.process = ServerProcess(serve_scheduler, dsn, 4)
+        self.process = process
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.process.port}")
         self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
         self._connection: asyncpg.Connection | None = None
@@ -57,7 +57,11 @@ async def waiting_approvals(server: TestServer) -> None:
         empty_dsn = await stack.enter_async_context(fresh_database(server))
         full_dsn = await stack.enter_async_context(fresh_database(server))
         await fill_waiting_runs(full_dsn, WAITING)
-        empty, full = Side(empty_dsn), Side(full_dsn)
+        address = await stack.enter_async_context(peers())
+        empty, full = [
+            Side(dsn, await ServerProcess.started(serve_scheduler, dsn, 4, address))
+            for dsn in (empty_dsn, full_dsn)
+        ]
         stack.push_async_callback(empty.close)
         stack.push_async_callback(full.close)
         for _ in range(WARM_UP):

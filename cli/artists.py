@@ -1,0 +1,305 @@
+"""`aiartist artist ...`: the roster."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from cli import finding
+from cli.failures import Failure, ServiceFailure
+from cli.output import Output, cell, facts, listing, state_cell
+from cli.persona_file import ArtistFile
+from cli.session import Session, execute, new_request_id
+from cli.texts import artist_state, duration, moment, plain
+
+app = typer.Typer(no_args_is_help=True, help="The roster: who makes songs, when, and how they sound.")
+
+Who = Annotated[str, typer.Argument(metavar="ARTIST", help="The artist's name or id.", show_default=False)]
+Why = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+class StateName(StrEnum):
+    """An artist's lifecycle, as an option."""
+
+    CANDIDATE = "candidate"
+    ACTIVE = "active"
+    EVOLVING = "evolving"
+    PAUSED = "paused"
+    RETIRED = "retired"
+
+
+@app.command("add", epilog="Example: aiartist artist add examples/artists/nova-vale.yaml")
+def add(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The artist's file (YAML).")],
+    update: Annotated[bool, typer.Option("--update", help="Bring a known artist up to date.")] = False,
+) -> None:
+    """Take an artist on from a file."""
+    execute(ctx, lambda session: _add(session, file, update))
+
+
+async def _add(session: Session, path: Path, update: bool) -> None:
+    artist_file = ArtistFile.read(path)
+    try:
+        known = await _known(session, artist_file.persona.name) if update else None
+        if known is None:
+            artist = await _create(session, artist_file)
+        else:
+            artist = await _update(session, artist_file, known)
+    except ServiceFailure as failure:
+        if not failure.remote.violations:
+            raise
+        raise artist_file.refused(failure.remote.violations) from failure
+    if known is None:
+        done = "was taken on"
+    else:
+        done = f"is as the file says, persona version {artist.persona_version}"
+    _told(session.output, artist, done)
+
+
+async def _known(session: Session, name: str) -> db.Artist | None:
+    try:
+        return await finding.artist(session, name)
+    except ServiceFailure as failure:
+        if failure.remote.remote_reason == "ERROR_REASON_NOT_FOUND":
+            return None
+        raise
+
+
+async def _create(session: Session, artist_file: ArtistFile) -> db.Artist:
+    service = session.artist_db
+    request = artist_file.create_request(new_request_id())
+    return (await service.answer(service.stub.CreateArtist(request, timeout=session.timeout))).artist
+
+
+async def _update(session: Session, artist_file: ArtistFile, known: db.Artist) -> db.Artist:
+    service = session.artist_db
+    request = artist_file.update_request(
+        known, reason=f"updated from {artist_file.path.name}"[:500], request_id=new_request_id()
+    )
+    artist = (await service.answer(service.stub.UpdateArtist(request, timeout=session.timeout))).artist
+    wanted = artist_file.autopilot_enabled
+    if "autopilot_enabled" in artist_file.given and wanted != artist.autopilot_enabled:
+        artist = await _set_autopilot(session, artist.id, wanted)
+    return artist
+
+
+@app.command("list", epilog="Example: aiartist artist list --state paused")
+def list_artists(
+    ctx: typer.Context,
+    state: Annotated[
+        list[StateName] | None,
+        typer.Option(help="Only in this state; may be given more than once."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
+) -> None:
+    """List the artists by name."""
+    states = [db.ArtistState.Value(f"ARTIST_STATE_{name.upper()}") for name in state or ()]
+    execute(ctx, lambda session: _list(session, states, limit))
+
+
+async def _list(session: Session, states: list[db.ArtistState.ValueType], limit: int) -> None:
+    service = session.artist_db
+
+    async def fetch(size: int, token: str) -> db.ListArtistsResponse:
+        request = db.ListArtistsRequest(states=states, page_size=size, page_token=token)
+        return await service.answer(service.stub.ListArtists(request, timeout=session.timeout))
+
+    found = await finding.pages(fetch, "artists", limit=limit)
+    if session.output.json:
+        session.output.document(found)
+        return
+    if not found.artists:
+        session.output.say("no artists; take one on: aiartist artist add FILE")
+        return
+    table = listing("name", "state", "genre", "autopilot", "starts", "id")
+    for artist in found.artists:
+        table.add_row(
+            cell(artist.persona.name, 20),
+            state_cell(artist_state(artist.state)),
+            cell(artist.persona.genre, 10),
+            "on" if artist.autopilot_enabled else "off",
+            cell(_cadence(artist.cadence), 14),
+            cell(artist.id),
+        )
+    session.output.show(table)
+
+
+@app.command("show", epilog="Example: aiartist artist show 'Nova Vale'")
+def show(ctx: typer.Context, artist: Who) -> None:
+    """Show one artist whole."""
+
+    async def work(session: Session) -> None:
+        found = await finding.artist(session, artist)
+        if session.output.json:
+            session.output.document(found)
+            return
+        session.output.show(facts(**_facts(found)))
+
+    execute(ctx, work)
+
+
+@app.command("autopilot", epilog="Example: aiartist artist autopilot 'Nova Vale' on")
+def autopilot(
+    ctx: typer.Context,
+    artist: Who,
+    enabled: Annotated[Literal["on", "off"], typer.Argument(help="Who decides: autopilot, or you.")],
+) -> None:
+    """Let autopilot decide about an artist's songs, or ask you."""
+
+    async def work(session: Session) -> None:
+        found = await finding.artist(session, artist)
+        changed = await _set_autopilot(session, found.id, enabled == "on")
+        _told(session.output, changed, f"has autopilot {enabled}")
+
+    execute(ctx, work)
+
+
+async def _set_autopilot(session: Session, artist_id: str, enabled: bool) -> db.Artist:
+    service = session.artist_db
+    request = db.SetAutopilotRequest(request_id=new_request_id(), artist_id=artist_id, enabled=enabled)
+    return (await service.answer(service.stub.SetAutopilot(request, timeout=session.timeout))).artist
+
+
+@app.command("pause", epilog="Example: aiartist artist pause 'Nova Vale' --reason 'on tour'")
+def pause(ctx: typer.Context, artist: Who, reason: Why = "") -> None:
+    """Start no new songs for an artist for now."""
+
+    async def work(session: Session) -> None:
+        service, found = session.artist_db, await finding.artist(session, artist)
+        request = db.PauseArtistRequest(request_id=new_request_id(), artist_id=found.id, reason=reason)
+        answer = await service.answer(service.stub.PauseArtist(request, timeout=session.timeout))
+        _told(session.output, answer.artist, "is paused")
+
+    execute(ctx, work)
+
+
+@app.command("resume", epilog="Example: aiartist artist resume 'Nova Vale'")
+def resume(ctx: typer.Context, artist: Who, reason: Why = "") -> None:
+    """Let a paused artist make songs again."""
+
+    async def work(session: Session) -> None:
+        service, found = session.artist_db, await finding.artist(session, artist)
+        request = db.ResumeArtistRequest(request_id=new_request_id(), artist_id=found.id, reason=reason)
+        answer = await service.answer(service.stub.ResumeArtist(request, timeout=session.timeout))
+        _told(session.output, answer.artist, "is active")
+
+    execute(ctx, work)
+
+
+@app.command("retire", epilog="Example: aiartist artist retire 'Nova Vale' --yes")
+def retire(
+    ctx: typer.Context,
+    artist: Who,
+    reason: Why = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """End an artist's career, for good; asks first."""
+
+    async def work(session: Session) -> None:
+        service, found = session.artist_db, await finding.artist(session, artist)
+        name = plain(found.persona.name)
+        if not yes and not session.output.agreed(f"Retire {name} for good? There is no way back."):
+            raise Failure(f"{name} was not retired; --yes does it without asking")
+        request = db.RetireArtistRequest(request_id=new_request_id(), artist_id=found.id, reason=reason)
+        answer = await service.answer(service.stub.RetireArtist(request, timeout=session.timeout))
+        _told(session.output, answer.artist, "is retired")
+
+    execute(ctx, work)
+
+
+@app.command("history", epilog="Example: aiartist artist history 'Nova Vale'")
+def history(
+    ctx: typer.Context,
+    artist: Who,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+) -> None:
+    """List an artist's persona versions, newest first."""
+
+    async def work(session: Session) -> None:
+        service, found = session.artist_db, await finding.artist(session, artist)
+
+        async def fetch(size: int, token: str) -> db.ListPersonaVersionsResponse:
+            request = db.ListPersonaVersionsRequest(artist_id=found.id, page_size=size, page_token=token)
+            return await service.answer(service.stub.ListPersonaVersions(request, timeout=session.timeout))
+
+        kept = await finding.pages(fetch, "versions", limit=limit)
+        if session.output.json:
+            session.output.document(kept)
+            return
+        table = listing("version", "made", "why", right=("version",))
+        for version in kept.versions:
+            why = version.reason + (" (current)" if version.version == found.persona_version else "")
+            table.add_row(f"{version.version}", moment(version.created_at), cell(why, 60))
+        session.output.show(table)
+
+    execute(ctx, work)
+
+
+@app.command("restore", epilog="Example: aiartist artist restore 'Nova Vale' 2")
+def restore(
+    ctx: typer.Context,
+    artist: Who,
+    version: Annotated[int, typer.Argument(min=1, max=2**32 - 1, help="Which version; see history.")],
+) -> None:
+    """Make an old persona version the current one again."""
+
+    async def work(session: Session) -> None:
+        service, found = session.artist_db, await finding.artist(session, artist)
+        request = db.RestorePersonaVersionRequest(
+            request_id=new_request_id(), artist_id=found.id, version=version, etag=found.etag
+        )
+        answer = await service.answer(service.stub.RestorePersonaVersion(request, timeout=session.timeout))
+        restored = answer.artist
+        _told(session.output, restored, f"is as in version {version}, now version {restored.persona_version}")
+
+    execute(ctx, work)
+
+
+def _told(output: Output, artist: db.Artist, what: str) -> None:
+    if output.json:
+        output.document(artist)
+    else:
+        output.say(f"{plain(artist.persona.name)} {what} ({artist.id})")
+
+
+def _cadence(cadence: db.Cadence) -> str:
+    match cadence.WhichOneof("when"):
+        case "interval_s":
+            return f"every {duration(cadence.interval_s)}"
+        case "cron":
+            return f"{plain(cadence.cron)} UTC"
+    return "on command"
+
+
+def _facts(artist: db.Artist) -> dict[str, Any]:
+    persona = artist.persona
+    tempo = f"{persona.tempo.min_bpm} to {persona.tempo.max_bpm} bpm" if persona.HasField("tempo") else ""
+    return {
+        "name": persona.name,
+        "id": artist.id,
+        "state": state_cell(artist_state(artist.state)),
+        "autopilot": "on" if artist.autopilot_enabled else "off",
+        "starts": _cadence(artist.cadence),
+        "genre": persona.genre,
+        "style": persona.style,
+        "timbre": persona.voice.timbre,
+        "delivery": persona.voice.delivery,
+        "point_of_view": persona.voice.point_of_view,
+        "themes": ", ".join(persona.themes),
+        "moods": ", ".join(persona.moods),
+        "instruments": ", ".join(persona.instruments),
+        "keys": ", ".join(persona.keys),
+        "tempo": tempo,
+        "language": persona.language,
+        "palette": ", ".join(persona.visual.palette),
+        "motif": persona.visual.motif,
+        "bio": persona.bio,
+        "banned_words": ", ".join(persona.banned_words),
+        "never_changes": ", ".join(persona.preserve_core_identity),
+        "song_length": duration(persona.target_duration_ms / 1000) if persona.target_duration_ms else "",
+        "persona_version": f"{artist.persona_version}, changed {moment(artist.updated_at)}",
+        "taken_on": moment(artist.created_at),
+    }

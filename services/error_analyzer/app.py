@@ -1,0 +1,23 @@
+"""The wiring of error_analyzer."""
+
+from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.error_analyzer.v1 import error_analyzer_pb2
+from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import add_ErrorAnalyzerServiceServicer_to_server
+from services.chassis.lifecycle import App
+from services.error_analyzer.servicer import ErrorAnalyzerServicer
+from services.error_analyzer.settings import Settings
+
+
+async def build(settings: Settings) -> App:
+    """Opens everything; keeps nothing of its own, so that it is ready as soon as it listens."""
+    app = App("error_analyzer", settings)
+    async with app.building():
+        artist_db = ArtistDbServiceStub(await app.channel(settings.artist_db_addr))
+        app.serve(
+            ErrorAnalyzerServicer(artist_db),
+            add_ErrorAnalyzerServiceServicer_to_server,
+            error_analyzer_pb2.DESCRIPTOR,
+            port=settings.port,
+            metrics_port=settings.metrics_port,
+        )
+    return app

@@ -1,0 +1,1 @@
+"""Talks to people: what is to be said is stored first and said after, through one channel."""

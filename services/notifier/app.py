@@ -1,0 +1,47 @@
+"""The wiring of notifier."""
+
+from aiartist.notifier.v1 import notifier_pb2
+from aiartist.notifier.v1.notifier_pb2_grpc import add_NotifierServiceServicer_to_server
+from services.chassis.database import Database
+from services.chassis.lifecycle import App
+from services.notifier.channel import Channel
+from services.notifier.console import ConsoleChannel
+from services.notifier.delivery import DeliveryWorker, Pace
+from services.notifier.schema import SCHEMA
+from services.notifier.servicer import NotifierServicer
+from services.notifier.settings import Settings
+
+CHANNELS = {"console": ConsoleChannel}
+
+
+async def build(settings: Settings, *, channel: Channel | None = None) -> App:
+    """Opens everything; SetupError where the database or a port can't be had.
+
+    `channel` takes the place of the one that the settings name.
+    """
+    app = App("notifier", settings)
+    async with app.building():
+        db = await app.enter(Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size))
+        app.serve(
+            NotifierServicer(db),
+            add_NotifierServiceServicer_to_server,
+            notifier_pb2.DESCRIPTOR,
+            port=settings.port,
+            metrics_port=settings.metrics_port,
+        )
+        worker = DeliveryWorker(
+            db, channel or CHANNELS[settings.notifier_channel](), pace(settings), app.closing
+        )
+        app.spawn("delivery", worker.run())
+        app.ready_when("database", db.ping)
+    return app
+
+
+def pace(settings: Settings) -> Pace:
+    """The worker's times, from the settings."""
+    return Pace(
+        poll_interval_s=settings.notifier_poll_interval_s,
+        delivery_timeout_s=settings.notifier_delivery_timeout_s,
+        retry_base_s=settings.notifier_retry_base_s,
+        retry_max_s=settings.notifier_retry_max_s,
+    )

@@ -1,0 +1,370 @@
+"""artist_db, scheduler and release as the command line sees them: in memory, over a real server.
+
+They keep the contract's answers (reasons, states, etags) and can be told to break off.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1.artist_db_pb2_grpc import (
+    ArtistDbServiceServicer,
+    add_ArtistDbServiceServicer_to_server,
+)
+from aiartist.common.v1.decision_pb2 import VERDICT_APPROVED, VERDICT_REJECTED
+from aiartist.release.v1 import release_pb2
+from aiartist.release.v1.release_pb2_grpc import ReleaseServiceServicer, add_ReleaseServiceServicer_to_server
+from aiartist.scheduler.v1 import scheduler_pb2 as sched
+from aiartist.scheduler.v1.scheduler_pb2_grpc import (
+    SchedulerServiceServicer,
+    add_SchedulerServiceServicer_to_server,
+)
+from services.chassis.chain import Chain
+from services.chassis.errors import (
+    AlreadyExists,
+    EtagMismatch,
+    FieldViolation,
+    InvalidInput,
+    NotFound,
+    WrongState,
+)
+from services.chassis.health import Health
+from services.chassis.ids import derived_id
+from services.chassis.layers import ErrorsToStatus
+from services.chassis.paging import page_request
+
+NOON = 1_772_366_400
+"""2026-03-01 12:00 UTC, when everything here happens."""
+
+
+def event(
+    sequence: int, type: sched.RunEvent.Type.ValueType, state: sched.RunState.ValueType, **fields: Any
+) -> sched.RunEvent:
+    """A run's event, a second after the one before."""
+    made = sched.RunEvent(sequence=sequence, type=type, state=state, **fields)
+    made.time.seconds = NOON + sequence
+    return made
+
+
+class FakeArtistDb(ArtistDbServiceServicer):
+    """Artists by id, their versions, releases and error groups, and every request that came."""
+
+    def __init__(self) -> None:
+        self.artists: dict[str, db.Artist] = {}
+        self.versions: dict[str, list[db.PersonaVersion]] = {}
+        self.releases: list[db.StoredRelease] = []
+        self.groups: list[db.ErrorGroup] = []
+        self.requests: list[Any] = []
+        self.violations: Sequence[FieldViolation] = ()
+        """What the next personas are refused for."""
+
+    def add(self, name: str, **fields: Any) -> db.Artist:
+        artist = db.Artist(
+            id=derived_id("art", name), persona_version=1, state=db.ARTIST_STATE_ACTIVE, etag="1", **fields
+        )
+        artist.persona.name = name
+        artist.persona.genre = artist.persona.genre or "synthwave"
+        artist.created_at.seconds = artist.updated_at.seconds = NOON
+        self.artists[artist.id] = artist
+        self._keep_version(artist, "taken on")
+        return artist
+
+    def _keep_version(self, artist: db.Artist, reason: str) -> None:
+        version = db.PersonaVersion(
+            artist_id=artist.id, version=artist.persona_version, persona=artist.persona, reason=reason
+        )
+        version.created_at.seconds = NOON
+        self.versions.setdefault(artist.id, []).insert(0, version)
+
+    def _found(self, artist_id: str) -> db.Artist:
+        if artist_id not in self.artists:
+            raise NotFound("artist", artist_id)
+        return self.artists[artist_id]
+
+    async def CreateArtist(self, request: db.CreateArtistRequest, context: Any) -> db.CreateArtistResponse:
+        self.requests.append(request)
+        if self.violations:
+            raise InvalidInput(self.violations)
+        if any(artist.persona.name == request.persona.name for artist in self.artists.values()):
+            raise AlreadyExists("artist", request.persona.name)
+        artist = self.add(
+            request.persona.name,
+            persona=request.persona,
+            cadence=request.cadence if request.HasField("cadence") else None,
+            autopilot_enabled=request.autopilot_enabled,
+        )
+        return db.CreateArtistResponse(artist=artist)
+
+    async def GetArtist(self, request: db.GetArtistRequest, context: Any) -> db.GetArtistResponse:
+        if request.WhichOneof("by") == "artist_id":
+            return db.GetArtistResponse(artist=self._found(request.artist_id))
+        for artist in self.artists.values():
+            if artist.persona.name == request.name:
+                return db.GetArtistResponse(artist=artist)
+        raise NotFound("artist", request.name)
+
+    async def ListArtists(self, request: db.ListArtistsRequest, context: Any) -> db.ListArtistsResponse:
+        self.requests.append(request)
+        page = page_request(request, keys=1)
+        rows = sorted(self.artists.values(), key=lambda artist: artist.persona.name)
+        rows = [row for row in rows if not request.states or row.state in request.states]
+        rows = [row for row in rows if page.after is None or row.persona.name > page.after[0]]
+        kept, token = page.cut(rows[: page.size + 1], key=lambda row: (row.persona.name,))
+        return db.ListArtistsResponse(artists=kept, next_page_token=token)
+
+    async def UpdateArtist(self, request: db.UpdateArtistRequest, context: Any) -> db.UpdateArtistResponse:
+        self.requests.append(request)
+        artist = self._found(request.artist_id)
+        if request.etag != artist.etag:
+            raise EtagMismatch("artist", artist.id, current=artist.etag)
+        if request.HasField("persona"):
+            artist.persona.CopyFrom(request.persona)
+            self._next_version(artist, request.reason)
+        if request.HasField("cadence"):
+            artist.cadence.CopyFrom(request.cadence)
+        return db.UpdateArtistResponse(artist=artist)
+
+    def _next_version(self, artist: db.Artist, reason: str) -> None:
+        artist.persona_version += 1
+        artist.etag = f"{int(artist.etag) + 1}"
+        self._keep_version(artist, reason)
+
+    async def SetAutopilot(self, request: db.SetAutopilotRequest, context: Any) -> db.SetAutopilotResponse:
+        self.requests.append(request)
+        artist = self._found(request.artist_id)
+        artist.autopilot_enabled = request.enabled
+        return db.SetAutopilotResponse(artist=artist)
+
+    async def PauseArtist(self, request: db.PauseArtistRequest, context: Any) -> db.PauseArtistResponse:
+        return db.PauseArtistResponse(artist=self._move(request, "PAUSED", "ACTIVE"))
+
+    async def ResumeArtist(self, request: db.ResumeArtistRequest, context: Any) -> db.ResumeArtistResponse:
+        return db.ResumeArtistResponse(artist=self._move(request, "ACTIVE", "PAUSED"))
+
+    async def RetireArtist(self, request: db.RetireArtistRequest, context: Any) -> db.RetireArtistResponse:
+        return db.RetireArtistResponse(artist=self._move(request, "RETIRED", "ACTIVE", "PAUSED"))
+
+    def _move(self, request: Any, to: str, *from_states: str) -> db.Artist:
+        self.requests.append(request)
+        artist = self._found(request.artist_id)
+        now = db.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
+        if now not in from_states:
+            raise WrongState("artist", artist.id, state=now, expected=" or ".join(from_states))
+        artist.state = db.ArtistState.Value(f"ARTIST_STATE_{to}")
+        return artist
+
+    async def ListPersonaVersions(
+        self, request: db.ListPersonaVersionsRequest, context: Any
+    ) -> db.ListPersonaVersionsResponse:
+        return db.ListPersonaVersionsResponse(versions=self.versions[request.artist_id])
+
+    async def RestorePersonaVersion(
+        self, request: db.RestorePersonaVersionRequest, context: Any
+    ) -> db.RestorePersonaVersionResponse:
+        self.requests.append(request)
+        artist = self._found(request.artist_id)
+        kept = [v for v in self.versions[artist.id] if v.version == request.version]
+        if not kept:
+            raise NotFound("persona version", f"{request.version}")
+        artist.persona.CopyFrom(kept[0].persona)
+        self._next_version(artist, f"restored version {request.version}")
+        return db.RestorePersonaVersionResponse(artist=artist)
+
+    async def ListReleases(self, request: db.ListReleasesRequest, context: Any) -> db.ListReleasesResponse:
+        wanted = [r for r in self.releases if not request.artist_id or r.artist_id == request.artist_id]
+        return db.ListReleasesResponse(releases=wanted)
+
+    async def GetRelease(self, request: db.GetReleaseRequest, context: Any) -> db.GetReleaseResponse:
+        for release in self.releases:
+            if release.id == request.release_id:
+                return db.GetReleaseResponse(release=release)
+        raise NotFound("release", request.release_id)
+
+    async def ListErrorGroups(
+        self, request: db.ListErrorGroupsRequest, context: Any
+    ) -> db.ListErrorGroupsResponse:
+        groups = [g for g in self.groups if not request.service or request.service in g.services]
+        return db.ListErrorGroupsResponse(groups=groups)
+
+    async def GetErrorGroup(self, request: db.GetErrorGroupRequest, context: Any) -> db.GetErrorGroupResponse:
+        for group in self.groups:
+            if group.fingerprint == request.fingerprint:
+                return db.GetErrorGroupResponse(group=group)
+        raise NotFound("error group", request.fingerprint)
+
+
+class FakeScheduler(SchedulerServiceServicer):
+    """Runs by id, newest last; a watch tells a run's `events` and breaks off where `cuts` says so."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, sched.Run] = {}
+        self.events: dict[str, list[sched.RunEvent]] = {}
+        self.requests: list[Any] = []
+        self.cuts: list[int] = []
+        """The next watches end with UNAVAILABLE after so many events each."""
+        self.ends_as: sched.RunState.ValueType = sched.RUN_STATE_UNSPECIFIED
+        """Where new runs are when their watch ends."""
+        self.ends_early = False
+        """The next watch ends in order after one event, as where the server is being stopped."""
+        self.stays_open = False
+        """The next watches stay open and silent after the last event."""
+        self.silent = asyncio.Event()
+        """Set when a watch came that far."""
+
+    def add(
+        self, name: str, state: sched.RunState.ValueType = sched.RUN_STATE_QUEUED, **fields: Any
+    ) -> sched.Run:
+        run = sched.Run(id=derived_id("run", name), state=state, **fields)
+        run.created_at.seconds = run.updated_at.seconds = NOON
+        self.runs[run.id] = run
+        return run
+
+    def _found(self, run_id: str) -> sched.Run:
+        if run_id not in self.runs:
+            raise NotFound("run", run_id)
+        return self.runs[run_id]
+
+    async def StartRun(self, request: sched.StartRunRequest, context: Any) -> sched.StartRunResponse:
+        self.requests.append(request)
+        run = self.add(f"run {len(self.runs)}", artist_id=request.artist_id, autopilot=request.autopilot)
+        return sched.StartRunResponse(run=run)
+
+    async def GetRun(self, request: sched.GetRunRequest, context: Any) -> sched.GetRunResponse:
+        return sched.GetRunResponse(run=self._found(request.run_id))
+
+    async def ListRuns(self, request: sched.ListRunsRequest, context: Any) -> sched.ListRunsResponse:
+        self.requests.append(request)
+        page = page_request(request, keys=1)
+        rows = list(enumerate(self.runs.values()))[::-1]
+        rows = [row for row in rows if page.after is None or row[0] < int(page.after[0])]
+        rows = [row for row in rows if not request.states or row[1].state in request.states]
+        rows = [row for row in rows if not request.artist_id or row[1].artist_id == request.artist_id]
+        kept, token = page.cut(rows[: page.size + 1], key=lambda row: (f"{row[0]}",))
+        return sched.ListRunsResponse(runs=[run for _, run in kept], next_page_token=token)
+
+    async def WatchRun(
+        self, request: sched.WatchRunRequest, context: Any
+    ) -> AsyncIterator[sched.WatchRunResponse]:
+        self.requests.append(request)
+        run = self._found(request.run_id)
+        left = self.cuts.pop(0) if self.cuts else None
+        token = request.resume_token
+        yield sched.WatchRunResponse(resume_token=token)
+        for told in self.events.get(run.id, []):
+            if told.sequence <= int(request.resume_token or 0) and told.sequence:
+                continue
+            if left == 0:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "the server went away")
+            left = None if left is None else left - 1
+            # Progress is not kept: going on after it is going on after the event before.
+            token = f"{told.sequence}" if told.sequence else token
+            yield sched.WatchRunResponse(event=told, resume_token=token)
+            if self.ends_early:
+                self.ends_early = False
+                return
+        if self.ends_as:
+            run.state = self.ends_as
+        if self.stays_open:
+            self.silent.set()
+            await asyncio.Event().wait()
+
+    async def DecideRun(self, request: sched.DecideRunRequest, context: Any) -> sched.DecideRunResponse:
+        self.requests.append(request)
+        run = self._found(request.run_id)
+        self._require(run, "AWAITING_APPROVAL")
+        if request.verdict == VERDICT_APPROVED:
+            run.state = sched.RUN_STATE_RELEASING
+        elif request.verdict == VERDICT_REJECTED:
+            run.state = sched.RUN_STATE_REJECTED
+        else:
+            run.state = sched.RUN_STATE_PRODUCING
+        return sched.DecideRunResponse(run=run)
+
+    async def CancelRun(self, request: sched.CancelRunRequest, context: Any) -> sched.CancelRunResponse:
+        self.requests.append(request)
+        run = self._found(request.run_id)
+        run.state = sched.RUN_STATE_CANCELLED
+        return sched.CancelRunResponse(run=run)
+
+    async def RetryRun(self, request: sched.RetryRunRequest, context: Any) -> sched.RetryRunResponse:
+        self.requests.append(request)
+        run = self._found(request.run_id)
+        self._require(run, "FAILED")
+        run.state = sched.RUN_STATE_PRODUCING
+        return sched.RetryRunResponse(run=run)
+
+    @staticmethod
+    def _require(run: sched.Run, expected: str) -> None:
+        now = sched.RunState.Name(run.state).removeprefix("RUN_STATE_")
+        if now != expected:
+            raise WrongState("run", run.id, state=now, expected=expected)
+
+
+class FakeRelease(ReleaseServiceServicer):
+    """VerifyRelease alone."""
+
+    def __init__(self) -> None:
+        self.problems: list[release_pb2.PackageProblem] = []
+
+    async def VerifyRelease(
+        self, request: release_pb2.VerifyReleaseRequest, context: Any
+    ) -> release_pb2.VerifyReleaseResponse:
+        return release_pb2.VerifyReleaseResponse(
+            problems=self.problems, files_checked=6, location=f"releases/{request.release_id}"
+        )
+
+
+class FakePlatform:
+    """The three on one server, with health; it can stop and come back at the same address."""
+
+    def __init__(self) -> None:
+        self.artist_db = FakeArtistDb()
+        self.scheduler = FakeScheduler()
+        self.release = FakeRelease()
+        self.port = 0
+        self._server: grpc.aio.Server | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where the command line finds everything."""
+        services = ("SCHEDULER", "ARTIST_DB", "ORCHESTRATOR", "RELEASE", "NOTIFIER", "ERROR_ANALYZER")
+        return {f"AIARTIST_{service}_ADDR": self.address for service in services}
+
+    async def start(self, *, ready: bool = True) -> None:
+        """Serves, at the address of before where there was one."""
+        server = grpc.aio.server(interceptors=[Chain([ErrorsToStatus()])], options=[("grpc.so_reuseport", 0)])
+        add_ArtistDbServiceServicer_to_server(self.artist_db, server)
+        add_SchedulerServiceServicer_to_server(self.scheduler, server)
+        add_ReleaseServiceServicer_to_server(self.release, server)
+        health = Health([])
+        await health.set_ready(ready)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        """Breaks every call off at once."""
+        if self._server is not None:
+            await self._server.stop(None)
+            self._server = None
+
+
+@asynccontextmanager
+async def fake_platform() -> AsyncIterator[FakePlatform]:
+    """Serves while the block runs."""
+    platform = FakePlatform()
+    await platform.start()
+    try:
+        yield platform
+    finally:
+        await platform.stop()
