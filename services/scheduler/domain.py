@@ -373,8 +373,10 @@ class Machine:
             error=None,
             approval_expires_at=None,
         )
-        moved = (self._state_event(entered),) if entered.state is not run.state else ()
-        return Change(entered, (), moved)
+        # That a person is waited for is told by `_wait`: autopilot passes through without asking anybody.
+        waits = entered.state is RunState.AWAITING_APPROVAL
+        moved = entered.state is not run.state and not waits
+        return Change(entered, (), (self._state_event(entered),) if moved else ())
 
     def _wait(self, run: Run) -> Change:
         waiting = replace(run, place=Place.NONE)
