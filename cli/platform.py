@@ -91,13 +91,16 @@ async def _database(stack: AsyncExitStack, settings: ChassisSettings) -> str:
 
 
 async def _model(stack: AsyncExitStack, any_ports: bool) -> str:
+    """The address of the local model: the one that is set, else of one started here."""
+    orchestrator = _module("orchestrator", "settings").Settings.load()
+    if "model_url" in orchestrator.model_fields_set:
+        return str(orchestrator.model_url)
     module = import_module("services.orchestrator.local_model")
     settings = module.Settings.load()
     if any_ports:
         settings = settings.model_copy(update={"port": 0})
     model = await stack.enter_async_context(module.LocalModel(settings))
-    url: str = model.url
-    return url
+    return str(model.url)
 
 
 async def _build(name: str, common: dict[str, Any], addresses: dict[str, str], any_ports: bool) -> App:

@@ -24,7 +24,7 @@ FINAL_STATES = {
 
 MODELS = """
 [models.scripted]
-model = "openai/scripted"
+litellm_model = "openai/scripted"
 api_base = "{url}"
 plan = "large"
 timeout_s = 20
