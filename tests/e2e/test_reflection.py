@@ -19,7 +19,7 @@ CALLS = {
     "release": (
         "aiartist.release.v1.ReleaseService",
         "VerifyRelease",
-        {"release_id": "rel_none"},
+        {"release_id": "rel_" + 26 * "0"},
         "not_found",
     ),
     "notifier": ("aiartist.notifier.v1.NotifierService", "ListMessages", {}, {}),
