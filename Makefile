@@ -45,7 +45,7 @@ protos: $(VENV)/dev ## Generate gen/ from protos/
 	@rm -rf gen/aiartist && $(MAKE) -s generate OUT=gen
 
 protos-baseline: $(VENV)/dev ## Take today's contracts as what `buf breaking` compares with (at a release)
-	@cd protos && ../$(BIN)/buf build -o baseline.binpb
+	@cd protos && ../$(BIN)/buf build --exclude-source-info -o baseline.binpb
 
 bench: $(VENV)/dev ## Measure the scheduler and the chassis beside their plain counterparts
 	@$(BIN)/python -m tests.bench

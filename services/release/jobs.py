@@ -1,0 +1,133 @@
+"""What the worker processes do. Each job is a module's own function that takes `report` first.
+
+The heavy libraries are imported inside, so that the serving process never loads them. For the same
+reason the studio, which makes the takes, is known here by its module's name only.
+"""
+
+import errno
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1 import decision_pb2, persona_pb2
+from services.release.worker import Report
+
+STUDIO = "services.release.studio"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedTake:
+    """A master on disk and what was found in it."""
+
+    review: bytes
+    """`aiartist.common.v1.Review`, serialised."""
+    provider: str
+    seed: int
+    sha256: str
+    size_bytes: int
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unplayable:
+    """A brief that no provider can play, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageOrder:
+    """What `build` needs; messages are serialised."""
+
+    release_id: str
+    brief: bytes
+    take: bytes
+    persona: bytes
+    decision: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found."""
+
+    problems: tuple[tuple[str, str], ...]
+    """Path and message."""
+    files_checked: int
+    digest: str
+
+
+def warm_up(studio: str) -> None:
+    """Loads and compiles what a take needs, so that the first is as quick as the next."""
+    import_module(studio).warm_up()
+
+
+def render(
+    report: Report, studio: str, brief: bytes, seed: int, output: Path, catalogue: tuple[bytes, ...]
+) -> RenderedTake | Unplayable:
+    """Renders, masters and reviews one take into `output`. OSError where the disk refuses."""
+    import soundfile
+
+    from services.release.music.provider import UnplayableBrief
+
+    module = import_module(studio)
+    job = module.TakeJob(brief=brief, seed=seed, output=output, catalogue=catalogue)
+    try:
+        result = module.produce(job, report)
+    except UnplayableBrief as error:
+        return Unplayable(str(error))
+    except soundfile.SoundFileError as error:
+        raise _disk_error(output) from error
+    return RenderedTake(
+        review=result.review,
+        provider=result.provider,
+        seed=result.seed,
+        sha256=result.sha256,
+        size_bytes=result.size_bytes,
+        fingerprint=result.fingerprint,
+    )
+
+
+def build(report: Report, folder: Path, master: Path, order: PackageOrder) -> Verification:
+    """Builds a package in an empty folder and verifies it. OSError where the disk refuses."""
+    from services.release.cover import draw_cover
+    from services.release.package.build import Ingredients, build_package
+
+    brief = db.StoredBrief.FromString(order.brief)
+    persona = persona_pb2.Persona.FromString(order.persona)
+    report("cover", 0, 3)
+    cover = draw_cover(persona, brief.brief)
+    report("package", 1, 3)
+    parts = Ingredients(
+        release_id=order.release_id,
+        artist_name=persona.name,
+        brief=brief,
+        take=db.StoredTake.FromString(order.take),
+        decision=decision_pb2.Decision.FromString(order.decision),
+        cover=cover,
+    )
+    build_package(folder, master, parts)
+    report("verify", 2, 3)
+    return verify(report, folder)
+
+
+def verify(_report: Report, folder: Path) -> Verification:
+    """Verifies a package folder."""
+    from services.release.package.verify import examine
+
+    found = examine(folder)
+    return Verification(
+        problems=tuple((problem.path, problem.message) for problem in found.problems),
+        files_checked=found.files_checked,
+        digest=found.digest,
+    )
+
+
+def _disk_error(output: Path) -> OSError:
+    """What the disk says. libsndfile only says "system error": one more write tells which."""
+    try:
+        with output.open("ab") as file:
+            file.write(bytes(1 << 20))
+    except OSError as error:
+        return error
+    return OSError(errno.EIO, "the audio file could not be written", str(output))

@@ -1,0 +1,1 @@
+"""Music: providers that turn a brief into sound, and the one that is built in."""

@@ -1,0 +1,178 @@
+"""From a brief to a score: who plays what in which section."""
+
+from collections.abc import Iterable
+
+from aiartist.common.v1 import brief_pb2
+from services.release.music import drumming, form
+from services.release.music.accompaniment import accompany, bass_line, voicings
+from services.release.music.genre import Genre, by_section
+from services.release.music.harmony import Harmony, harmonise
+from services.release.music.melody import Melodist
+from services.release.music.score import BEATS_PER_BAR, Hit, Note, Score, Section
+from services.release.music.seeds import derive, dice
+from services.release.music.theory import Key
+
+_WORDLESS = ("chorus", "verse", "pre_chorus")
+_ENERGY = {
+    "intro": 0.3,
+    "verse": 0.45,
+    "pre_chorus": 0.6,
+    "chorus": 0.85,
+    "bridge": 0.4,
+    "instrumental": 0.75,
+    "outro": 0.3,
+}
+
+
+def arrange(brief: brief_pb2.Brief, genre: Genre, *, seed: int) -> Score:
+    """The whole song on paper. Raises `UnplayableBrief` where the brief can't be played."""
+    key = Key.parse(brief.key)
+    sections = form.plan(brief)
+    # The brief's own seed counts too: two songs with the same take number are two songs.
+    root = derive(seed, "song", brief.seed, brief.title)
+    harmony = harmonise(genre, key, sections, dice(root, "harmony"))
+    parts = {
+        **_layers(genre, sections, harmony, root),
+        "bass": _bass(genre, sections, harmony, key, root),
+        **_melodies(genre, key, sections, harmony, brief.language or "en", root),
+    }
+    hits = drumming.drum(genre.drums, sections, dice(root, "drums"))
+    breaks = _breaks(genre, sections)
+    end = sections[-1].end - BEATS_PER_BAR
+    return Score(
+        tempo_bpm=float(brief.tempo_bpm),
+        key=key,
+        sections=sections,
+        parts={
+            name: _finish(
+                notes, breaks if name != "lead" else (), end, final=_final_chord(genre, name, harmony, key)
+            )
+            for name, notes in parts.items()
+        },
+        hits=_last_stroke(genre, hits, breaks, end),
+    )
+
+
+def energy(section: Section) -> float:
+    """How full a section sounds, 0 to 1; later ones of a kind are fuller."""
+    return min(1.0, _ENERGY[section.kind] + 0.06 * (section.number - 1) + (0.08 if section.final else 0.0))
+
+
+def _layers(
+    genre: Genre, sections: tuple[Section, ...], harmony: Harmony, seed: int
+) -> dict[str, list[Note]]:
+    parts: dict[str, list[Note]] = {}
+    for name, layer in genre.layers.items():
+        voiced = voicings(layer, harmony)
+        figures = {
+            kind: dice(seed, "figure", name, kind).choice(options) for kind, options in layer.figures.items()
+        }
+        notes: list[Note] = []
+        for section in sections:
+            strength = by_section(layer.play, section, 0.0)
+            figure = figures.get(section.kind, figures.get(""))
+            if strength > 0 and figure is not None:
+                notes.extend(
+                    accompany(figure, section, harmony, voiced, strength=strength, tone=energy(section))
+                )
+        parts[name] = notes
+    return parts
+
+
+def _bass(genre: Genre, sections: tuple[Section, ...], harmony: Harmony, key: Key, seed: int) -> list[Note]:
+    style = genre.bass
+    patterns = {kind: dice(seed, "bass", kind).choice(options) for kind, options in style.patterns.items()}
+    notes: list[Note] = []
+    for section in sections:
+        strength = by_section(style.play, section, 0.0)
+        pattern = patterns.get(section.kind, patterns.get("", ""))
+        if strength > 0 and pattern:
+            notes.extend(
+                bass_line(style, pattern, section, harmony, key, strength=strength, tone=energy(section))
+            )
+    return notes
+
+
+def _melodies(
+    genre: Genre, key: Key, sections: tuple[Section, ...], harmony: Harmony, language: str, seed: int
+) -> dict[str, list[Note]]:
+    melodist = Melodist(genre, key, harmony, language=language, seed=seed)
+    style = genre.lead
+    choruses = [section for section in sections if section.kind == "chorus"]
+    parts: dict[str, list[Note]] = {"lead": [], "second": [], "answer": []}
+    for section in sections:
+        strength = by_section(style.play, section, 0.0)
+        if section.lines or section.kind in _WORDLESS:
+            melody = melodist.sung(section)
+            parts["lead"].extend(melody)
+            if style.harmony and section.kind == "chorus":
+                parts["second"].extend(melodist.second_voice(melody))
+            if strength > 0:
+                parts["answer"].extend(melodist.answers(section, melody, strength))
+        elif strength > 0:
+            parts["answer"].extend(
+                melodist.hook(section, like=choruses[0] if choruses else section, strength=strength)
+            )
+    return parts
+
+
+def _breaks(genre: Genre, sections: tuple[Section, ...]) -> tuple[tuple[float, float], ...]:
+    """The held breath before a chorus that was built up to: everything but the lead is silent for a beat."""
+    if not genre.drums.builds:
+        return ()
+    pairs = zip(sections, sections[1:], strict=False)
+    return tuple((b.start - 1.0, b.start) for a, b in pairs if a.kind == "pre_chorus" and b.kind == "chorus")
+
+
+def _final_chord(genre: Genre, part: str, harmony: Harmony, key: Key) -> tuple[int, ...]:
+    """What a part holds in the last bar; empty for the parts that have stopped by then."""
+    if part == "bass":
+        low = genre.bass.low
+        return (low + (key.tonic - low) % 12,)
+    layer = genre.layers.get(part)
+    if layer is None or layer.channel.level_db < -28:
+        return ()
+    return voicings(layer, harmony)[harmony.spans[-1]]
+
+
+def _finish(
+    notes: Iterable[Note], breaks: Iterable[tuple[float, float]], end: float, *, final: tuple[int, ...]
+) -> tuple[Note, ...]:
+    """Keeps the breaks silent and ends the part on a held chord at beat `end`, if it still plays by then."""
+    kept: list[Note] = []
+    gaps = tuple(breaks)
+    for note in notes:
+        if note.start >= end - 1e-6 or any(start - 1e-6 <= note.start < stop - 1e-6 for start, stop in gaps):
+            continue
+        limit = min([start for start, _ in gaps if start > note.start], default=end)
+        kept.append(
+            Note(
+                note.start,
+                min(note.length, limit - note.start),
+                note.pitch,
+                note.velocity,
+                note.tone,
+                note.vowel,
+            )
+        )
+    playing = [note for note in kept if note.start >= end - 2 * BEATS_PER_BAR]
+    if playing and final:
+        force = max(note.velocity for note in playing)
+        kept.extend(Note(end, BEATS_PER_BAR, pitch, force, 0.35) for pitch in final)
+    return tuple(sorted(kept, key=lambda note: (note.start, note.pitch)))
+
+
+def _last_stroke(
+    genre: Genre, hits: Iterable[Hit], breaks: tuple[tuple[float, float], ...], end: float
+) -> tuple[Hit, ...]:
+    kept = [
+        hit
+        for hit in hits
+        if hit.start < end - 1e-6
+        and not any(start - 1e-6 <= hit.start < stop - 1e-6 for start, stop in breaks)
+    ]
+    if any(hit.start >= end - BEATS_PER_BAR for hit in kept):
+        kept.append(Hit(end, "kick", 0.85))
+        if genre.drums.crash:
+            kept.append(Hit(end, genre.drums.crash, 0.6))
+    return tuple(kept)

@@ -1,0 +1,202 @@
+"""The studio: plays a score on synthesised voices and mixes it to stereo."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from services.release.music.genre import Channel, Genre
+from services.release.music.performance import Players, phrases
+from services.release.music.provider import SAMPLE_RATE, ProgressFn
+from services.release.music.score import Hit, Note, Score
+from services.release.music.seeds import noise_source
+from services.release.music.synth import drums
+from services.release.music.synth.effects import compress, ducking, echoes, reverberate, tape
+from services.release.music.synth.envelopes import Signal, fade_out, seconds
+from services.release.music.synth.patches import line_voice, polyphonic_voice
+
+_RISER_DB = -15.0
+_GRAIN = 64
+_KNOWN_NOTES = 200
+_KICKS = ("kick", "heartbeat")
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where the parts meet: the dry mix and the sends, each (2, n)."""
+
+    total: int
+    music: Signal = field(init=False)
+    drums: Signal = field(init=False)
+    room: Signal = field(init=False)
+    hall: Signal = field(init=False)
+    echo: Signal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.music, self.drums, self.room, self.hall, self.echo = (
+            np.zeros((2, self.total), dtype=np.float32) for _ in range(5)
+        )
+
+    def add(self, part: Signal, channel: Channel, duck: Signal) -> None:
+        """Sets a part's level, width, place and sends; uses the part up."""
+        part *= np.float32(10.0 ** ((channel.level_db - loudness(part)) / 20.0))
+        if channel.width != 1.0:
+            middle = (part[0] + part[1]) * np.float32(0.5 * (1.0 - channel.width))
+            part *= np.float32(channel.width)
+            part += middle
+        if channel.duck:
+            part *= 1.0 - np.float32(channel.duck) * (1.0 - duck)
+        part[0] *= np.float32(min(1.0, 1.0 - channel.pan))
+        part[1] *= np.float32(min(1.0, 1.0 + channel.pan))
+        self.music += part
+        for bus, send in ((self.room, channel.room), (self.hall, channel.hall), (self.echo, channel.echo)):
+            if send:
+                bus += part * np.float32(send)
+
+
+def mix(score: Score, genre: Genre, voices: Mapping[str, str], *, seed: int, progress: ProgressFn) -> Signal:
+    """The song in stereo, (2, n), peak below 1, ending in silence; `voices` names the voice of each part."""
+    players = Players(genre, score.tempo_bpm)
+    total = players.sample(score.beats) + seconds(genre.sound.ring_s)
+    desk = Desk(total)
+    parts = [(name, notes) for name, notes in score.parts.items() if notes]
+    steps = len(parts) + 3
+    progress("drums", 0, steps)
+    kicks = _drums(desk, score.hits, genre, players, seed)
+    duck = ducking(total, kicks, depth=1.0, recovery_s=genre.sound.duck_s)
+    for index, (name, notes) in enumerate(parts):
+        progress(name, index + 1, steps)
+        part = _play(name, notes, voices[name], players, total, seed)
+        desk.add(part, channel_of(genre, name), duck)
+    progress("mixing", steps - 2, steps)
+    return _sum(desk, genre, score.tempo_bpm, players.sample(score.beats), seed)
+
+
+def channel_of(genre: Genre, part: str) -> Channel:
+    """A part's place in the mix."""
+    if part == "bass":
+        return genre.bass.channel
+    if part == "lead":
+        return genre.lead.channel
+    if part == "answer":
+        return genre.lead.answer_channel
+    if part == "second":
+        lead = genre.lead.channel
+        return Channel(
+            lead.level_db - 6.0, -lead.pan, 1.4, lead.room, min(1.0, lead.hall * 1.3), lead.echo, lead.duck
+        )
+    return genre.layers[part].channel
+
+
+def loudness(part: Signal) -> float:
+    """The level of a part where it plays, in dB: the mean power of its louder moments, of 0.2 s each."""
+    block = SAMPLE_RATE // 5
+    count = -(-part.shape[-1] // block)
+    # A fourth of the samples is enough to set a fader by.
+    power = np.zeros(count * (block // 4), dtype=np.float32)
+    heard = part[0, ::4] ** 2 + part[1, ::4] ** 2
+    power[: len(heard)] = heard[: len(power)]
+    blocks = power.reshape(count, -1).mean(axis=1)
+    loud = blocks[blocks > blocks.max() * 0.1]
+    return float(10.0 * np.log10(loud.mean() / 2.0 + 1e-12)) if len(loud) else -120.0
+
+
+def _play(name: str, notes: tuple[Note, ...], voice: str, players: Players, total: int, seed: int) -> Signal:
+    rng = noise_source(seed, "part", name)
+    out = np.zeros((2, total), dtype=np.float32)
+    played = players.play(name, notes, rng)
+    instrument = line_voice(voice)
+    if instrument is not None:
+        for phrase in phrases(played):
+            _put(out, instrument.phrase(phrase, rng), phrase[0].start)
+        return out
+    keyboard = polyphonic_voice(voice)
+    known: dict[tuple[int, int, int, float, int], Signal] = {}
+    for count, note in enumerate(played):
+        # Repeats are frequent, and nobody hears a 16th of the velocity or a millisecond of the length.
+        held = -(-note.held // _GRAIN) * _GRAIN
+        force = max(1, round(note.velocity * 16))
+        name_of = (note.pitch, held, force, note.tone, count % 3)
+        if name_of not in known:
+            if len(known) >= _KNOWN_NOTES:
+                known.clear()
+            known[name_of] = keyboard.note(note.pitch, held, force / 16, note.tone, count % 3)
+        _put(out, known[name_of], note.start)
+    return out
+
+
+def _put(out: Signal, sound: Signal, start: int) -> None:
+    stop = min(out.shape[-1], start + sound.shape[-1])
+    if stop > start:
+        out[:, start:stop] += sound[:, : stop - start]
+
+
+def _drums(
+    desk: Desk, hits: tuple[Hit, ...], genre: Genre, players: Players, seed: int
+) -> list[tuple[int, float]]:
+    """Plays the kit into the desk; returns the kicks as (sample, velocity)."""
+    kit = genre.drums.kit
+    rng = noise_source(seed, "drummer")
+    buses = {name: np.zeros((2, desk.total), dtype=np.float32) for name in ("dry", "room", "hall")}
+    takes: dict[tuple[str, int, int], Signal] = {}
+    kicks: list[tuple[int, float]] = []
+    for hit in hits:
+        start, velocity = players.strike(hit, rng)
+        if hit.drum == "riser":
+            length_s = (players.sample(hit.start + hit.length) - players.sample(hit.start)) / SAMPLE_RATE
+            sound = drums.riser(noise_source(seed, "riser", start), length_s)
+            _put(buses["dry"], sound * np.float32(velocity * 10.0 ** (_RISER_DB / 20.0)), start)
+            continue
+        stroke = kit.get(hit.drum)
+        if stroke is None:
+            continue
+        if hit.drum in _KICKS:
+            kicks.append((start, velocity))
+        take = int(rng.integers(stroke.takes))
+        hardness = max(1, round(velocity * 4))
+        if (hit.drum, take, hardness) not in takes:
+            # A kick is the same stroke each time, as from a machine: its low end must not waver.
+            source = noise_source(seed, "kit", hit.drum, take)
+            takes[(hit.drum, take, hardness)] = stroke.sound(source, hardness / 4)
+        gain = 10.0 ** (stroke.level_db / 20.0) * velocity**1.5
+        sides = np.array([[min(1.0, 1.0 - stroke.pan)], [min(1.0, 1.0 + stroke.pan)]], dtype=np.float32)
+        sound = takes[(hit.drum, take, hardness)] * (sides * np.float32(gain))
+        _put(buses["dry"], sound, start)
+        for name, send in (("room", stroke.room), ("hall", stroke.hall)):
+            if send:
+                _put(buses[name], sound * np.float32(send), start)
+    if hits:
+        gain = np.float32(10.0 ** ((genre.drums.channel.level_db - loudness(buses["dry"])) / 20.0))
+        desk.drums += buses["dry"] * gain
+        desk.room += buses["room"] * gain
+        desk.hall += buses["hall"] * gain
+    return kicks
+
+
+def _sum(desk: Desk, genre: Genre, tempo_bpm: float, last_bar_end: int, seed: int) -> Signal:
+    sound = genre.sound
+    desk.music += reverberate(desk.hall, sound.hall)
+    if desk.echo.any():
+        desk.music += echoes(desk.echo, sound.echo_beats * 60.0 / tempo_bpm, feedback=sound.echo_feedback)
+    desk.drums += reverberate(desk.room, sound.room)
+    out = desk.music
+    if sound.tape_wow_cents:
+        out = tape(
+            out,
+            wow_cents=sound.tape_wow_cents,
+            dull_hz=sound.tape_dull_hz,
+            drive=1.5,
+            rng=noise_source(seed, "tape"),
+        )
+    out += desk.drums
+    if sound.atmosphere:
+        make = {"crackle": drums.crackle, "wash": drums.wash}[sound.atmosphere]
+        layer = make(noise_source(seed, "atmosphere"), desk.total / SAMPLE_RATE)[:, : desk.total]
+        out += layer * np.float32(10.0 ** ((sound.atmosphere_db - loudness(layer)) / 20.0))
+    out *= np.float32(0.5 / max(float(np.abs(out).max()), 1e-9))
+    threshold = 10.0 * np.log10(float(np.mean(out**2)) + 1e-10) - 1.0
+    compress(out, threshold_db=threshold, ratio=1.0 + sound.glue_db / 4.0, attack_s=0.02, release_s=0.18)
+    # The ring of the last chord fades by itself; this only makes sure that it ends.
+    ring = out.shape[-1] - last_bar_end
+    out[:, -ring:] *= np.linspace(1.0, 0.0, ring, dtype=np.float32) ** 1.5
+    return fade_out(out, seconds(0.1))

@@ -1,0 +1,173 @@
+"""Rooms, echoes and dynamics. Signals are (2, n)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from numpy.typing import NDArray
+
+from services.release.music.provider import SAMPLE_RATE
+from services.release.music.seeds import noise_source
+from services.release.music.synth.envelopes import Signal, decay, seconds
+from services.release.music.synth.spectra import bell, filtered, high_pass
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A reverberation."""
+
+    length_s: float
+    """Time for 60 dB at 1 kHz."""
+
+    pre_delay_s: float = 0.015
+    damping: float = 0.5
+    """How much sooner the high end dies, 0 to 1."""
+
+    low_cut_hz: float = 220.0
+    gate_s: float = 0.0
+    """Cut off after so long, as on the drums of the eighties; 0 for never."""
+
+
+@lru_cache(maxsize=16)
+def _impulse(room: Room) -> Signal:
+    """What the room answers to a click, (2, n), energy 1 a side."""
+    rng = noise_source(round(room.length_s * 1000), "room")
+    n = seconds(room.gate_s * 1.05) if room.gate_s else seconds(room.length_s * 1.1)
+    noise = rng.standard_normal((2, n)).astype(np.float32)
+    tail = np.zeros((2, n), dtype=np.float32)
+    for centre in (180.0, 400.0, 900.0, 2_000.0, 4_400.0, 9_500.0):
+        relative = (centre / 1_000.0) ** (-0.45 * room.damping) if centre > 1_000.0 else 1.0
+        level = (centre / 1_000.0) ** (-0.25 * room.damping) if centre > 1_000.0 else 1.0
+        band = filtered(noise, lambda f, c=centre: bell(f, c, 0.7))  # type: ignore[misc]
+        tail += band * decay(n, room.length_s * relative) * np.float32(level)
+    if room.gate_s:
+        tail[:, seconds(room.gate_s) :] = 0.0
+        tail *= np.linspace(0.8, 1.0, n, dtype=np.float32)
+    # The tail thickens over the first 60 ms, out of which the walls answer one by one.
+    build = np.minimum(np.arange(n, dtype=np.float32) / seconds(0.06), 1.0)
+    tail *= 0.25 + 0.75 * build
+    for side in range(2):
+        at = seconds(0.004) + rng.integers(0, seconds(0.055), 9)
+        tail[side, np.minimum(at, n - 1)] += rng.uniform(-2.2, 2.2, 9).astype(np.float32)
+    tail = filtered(tail, lambda f: high_pass(f, room.low_cut_hz))
+    tail = np.concatenate([np.zeros((2, seconds(room.pre_delay_s)), dtype=np.float32), tail], axis=1)
+    return cast(Signal, tail / np.sqrt(np.sum(tail**2, axis=1, keepdims=True)))
+
+
+def reverberate(signal: Signal, room: Room) -> Signal:
+    """The room's answer alone, as long as the signal: its last tail is the caller's to leave space for."""
+    total = signal.shape[-1]
+    impulse = _impulse(room)
+    n = scipy.fft.next_fast_len(total + impulse.shape[-1], real=True)
+    out = np.empty_like(signal)
+    for side in range(2):
+        spectrum = scipy.fft.rfft(signal[side], n)
+        spectrum *= scipy.fft.rfft(impulse[side], n)
+        out[side] = scipy.fft.irfft(spectrum, n)[:total]
+    return out
+
+
+def echoes(
+    signal: Signal, delay_s: float, *, feedback: float = 0.42, repeats: int = 5, high_hz: float = 3_800.0
+) -> Signal:
+    """Echoes that jump from side to side, each darker than the one before."""
+    out = np.zeros_like(signal)
+    step = seconds(delay_s)
+    sos = scipy.signal.butter(1, [250.0, high_hz], "band", fs=SAMPLE_RATE, output="sos").astype(np.float32)
+    mono = scipy.signal.sosfilt(sos, 0.5 * (signal[0] + signal[1]))
+    level = np.float32(1.0)
+    for repeat in range(repeats):
+        at = step * (repeat + 1)
+        if at >= out.shape[-1]:
+            break
+        near, far = repeat % 2, 1 - repeat % 2
+        out[near, at:] += mono[:-at] * level
+        out[far, at:] += mono[:-at] * level * np.float32(0.25)
+        level *= np.float32(feedback)
+    return out
+
+
+def ducking(total: int, kicks: Sequence[tuple[int, float]], *, depth: float, recovery_s: float) -> Signal:
+    """Gain that makes way for each kick, given as (sample, velocity), and comes back within `recovery_s`."""
+    gain = np.ones(total, dtype=np.float32)
+    n = seconds(recovery_s)
+    t = np.linspace(0.0, 1.0, n, dtype=np.float32)
+    curve = 1.0 - t**1.6 * (3.0 - 2.0 * t) / (t**1.6 * (3.0 - 2.0 * t)).max()
+    down = seconds(0.004)
+    curve[:down] *= np.linspace(0.0, 1.0, down, dtype=np.float32)
+    for start, velocity in kicks:
+        stop = min(total, start + n)
+        if stop > start:
+            wanted = 1.0 - np.float32(depth * velocity) * curve[: stop - start]
+            gain[start:stop] = np.minimum(gain[start:stop], wanted)
+    return gain
+
+
+_BLOCK = 64
+
+
+def compress(
+    signal: Signal,
+    *,
+    threshold_db: float,
+    ratio: float,
+    attack_s: float,
+    release_s: float,
+    knee_db: float = 6.0,
+) -> Signal:
+    """A bus compressor: both sides share one gain, from their RMS over 64 samples.
+
+    The threshold is relative to full scale. Works in place and returns the signal.
+    """
+    total = signal.shape[-1]
+    blocks = -(-total // _BLOCK)
+    padded = np.zeros(blocks * _BLOCK, dtype=np.float32)
+    padded[:total] = np.mean(signal**2, axis=0)
+    level = 10.0 * np.log10(padded.reshape(blocks, _BLOCK).mean(axis=1) + 1e-10)
+    over = level - threshold_db
+    bent = np.where(
+        over <= -knee_db / 2,
+        0.0,
+        np.where(over >= knee_db / 2, over, (over + knee_db / 2) ** 2 / (2 * knee_db)),
+    )
+    reduction = follow(bent * (1.0 - 1.0 / ratio), attack_s, release_s, SAMPLE_RATE / _BLOCK)
+    gain = 10.0 ** (-reduction / 20.0)
+    centres = np.arange(blocks) * _BLOCK + _BLOCK / 2
+    signal *= np.interp(np.arange(total), centres, gain).astype(np.float32)
+    return signal
+
+
+def follow(curve: NDArray[np.float64], attack_s: float, release_s: float, rate: float) -> NDArray[np.float64]:
+    """Smooths a curve, rising at one speed and falling at another; `rate` is its values a second."""
+    up = float(np.exp(-1.0 / (attack_s * rate)))
+    down = float(np.exp(-1.0 / (release_s * rate)))
+    out: list[float] = []
+    state = 0.0
+    for value in curve.tolist():
+        state = value + (state - value) * (up if value > state else down)
+        out.append(state)
+    return np.array(out)
+
+
+def tape(
+    signal: Signal, *, wow_cents: float, dull_hz: float, drive: float, rng: np.random.Generator
+) -> Signal:
+    """A worn cassette: pitch that wanders slowly, soft saturation, no high end."""
+    total = signal.shape[-1]
+    t = np.arange(total) / SAMPLE_RATE
+    wow = np.sin(2 * np.pi * 0.55 * t + rng.random() * 6.28) + 0.25 * np.sin(
+        2 * np.pi * 4.7 * t + rng.random() * 6.28
+    )
+    # Speed is the derivative of position: so many cents at 0.55 Hz are so many samples of shift.
+    depth = (2.0 ** (wow_cents / 1200.0) - 1.0) * SAMPLE_RATE / (2 * np.pi * 0.55)
+    position = np.clip(np.arange(total) + depth * wow, 0.0, total - 1.001)
+    index = position.astype(np.int64)
+    part = (position - index).astype(np.float32)
+    moved = signal[:, index] + part * (signal[:, np.minimum(index + 1, total - 1)] - signal[:, index])
+    driven = np.tanh(moved * np.float32(drive)) / np.float32(drive)
+    sos = scipy.signal.butter(2, dull_hz, "low", fs=SAMPLE_RATE, output="sos").astype(np.float32)
+    return cast(Signal, scipy.signal.sosfilt(sos, driven, axis=-1))

@@ -1,0 +1,166 @@
+"""Packaging an approved take, and checking a release wherever it is."""
+
+import asyncio
+from pathlib import Path
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1 import audio_pb2, decision_pb2
+from aiartist.release.v1 import release_pb2
+from services.chassis.errors import AlreadyExists, FieldViolation, InvalidInput, WrongState
+from services.chassis.ids import derived_id, digest_of
+from services.chassis.logs import get_logger
+from services.release import jobs
+from services.release.artifacts import ArtifactStore
+from services.release.errors import CorruptArtifact, JobFailed, ReviewFailed, StaleDigest, storage_errors
+from services.release.package import layout
+from services.release.pool import WorkerPool
+from services.release.records import Records, same_request
+from services.release.worker import Report
+from services.release.workspace import workspace
+
+_ALLOWING = (decision_pb2.VERDICT_APPROVED, decision_pb2.VERDICT_AUTOPILOT_APPROVED)
+_log = get_logger("release.packages")
+
+
+class Packager:
+    """Makes each request's package once."""
+
+    def __init__(self, records: Records, store: ArtifactStore, pool: WorkerPool, scratch: Path) -> None:
+        self._records = records
+        self._store = store
+        self._pool = pool
+        self._scratch = scratch
+
+    async def package(self, request: release_pb2.PackageReleaseRequest, report: Report) -> db.StoredRelease:
+        """The request's release: the one that is kept already, or a new one.
+
+        RequestIdReused where the id came with another request; NotFound where there is no such take;
+        WrongState, StaleDigest or ReviewFailed where the decision does not allow this take's release;
+        AlreadyExists where the run has another release.
+        """
+        release_id = derived_id("rel", request.request_id)
+        digest = digest_of(request)
+        known = await self._records.find_release(release_id)
+        if known is not None:
+            return same_request(request.request_id, known, digest)
+        take = await self._records.take(request.take_id)
+        check_decision(request, take)
+        other = await self._records.release_of_run(request.run_id)
+        if other is not None:
+            raise AlreadyExists("release of this run", other.id)
+        brief = await self._records.brief(take.brief_id)
+        persona = await self._records.persona(brief.artist_id, brief.persona_version)
+        order = jobs.PackageOrder(
+            release_id=release_id,
+            brief=brief.SerializeToString(),
+            take=take.SerializeToString(),
+            persona=persona.SerializeToString(),
+            decision=request.decision.SerializeToString(),
+        )
+        with storage_errors(str(self._scratch)), workspace(self._scratch, release_id) as folder:
+            files, package_digest = await self._build(folder, take, order, report)
+        release = db.StoredRelease(
+            id=release_id,
+            artist_id=brief.artist_id,
+            run_id=request.run_id,
+            take_id=take.id,
+            title=brief.brief.title,
+            package_digest=package_digest,
+            files=files,
+            decision=request.decision,
+            request_digest=digest,
+        )
+        kept = await self._records.save_release(request.request_id, release)
+        _log.info("release packaged", release_id=release_id, package_digest=package_digest)
+        return kept
+
+    async def _build(
+        self, folder: Path, take: db.StoredTake, order: jobs.PackageOrder, report: Report
+    ) -> tuple[list[audio_pb2.Artifact], str]:
+        master, package = folder / "master.flac", folder / "package"
+        await self._store.fetch(take.audio, master)
+        package.mkdir()
+        found = await self._pool.run(report, jobs.build, package, master, order)
+        if found.problems:
+            lines = "; ".join(f"{path}: {message}" for path, message in found.problems)
+            raise JobFailed(f"the package that was built does not verify: {lines}")
+        title = db.StoredBrief.FromString(order.brief).brief.title
+        # The manifest comes last: what has one is whole.
+        types = layout.media_types(title) | {layout.MANIFEST: layout.JSON}
+        files = []
+        for number, (path, media_type) in enumerate(types.items()):
+            report("storing the package", number, len(types))
+            files.append(
+                await self._store.put(f"releases/{order.release_id}/{path}", package / path, media_type)
+            )
+        return files, found.digest
+
+
+def check_decision(request: release_pb2.PackageReleaseRequest, take: db.StoredTake) -> None:
+    """Raises unless this decision allows a release of this take, for this run."""
+    if take.run_id != request.run_id:
+        raise InvalidInput(
+            [FieldViolation("take_id", f"is a take of run {take.run_id}, not of {request.run_id}")]
+        )
+    decision = request.decision
+    if decision.verdict not in _ALLOWING:
+        verdict = decision_pb2.Verdict.Name(decision.verdict).removeprefix("VERDICT_")
+        raise WrongState("take", take.id, state=verdict, expected="APPROVED or AUTOPILOT_APPROVED")
+    if decision.content_digest != take.content_digest:
+        raise StaleDigest(request.run_id, given=decision.content_digest, current=take.content_digest)
+    if not take.review.passed:
+        fail = audio_pb2.ReviewCheck.OUTCOME_FAIL
+        raise ReviewFailed(take.id, [check.name for check in take.review.checks if check.outcome == fail])
+
+
+class Verifier:
+    """Checks releases: where they were published, else in the artifact store."""
+
+    def __init__(self, records: Records, store: ArtifactStore, pool: WorkerPool, scratch: Path) -> None:
+        self._records = records
+        self._store = store
+        self._pool = pool
+        self._scratch = scratch
+
+    async def verify(self, release_id: str) -> tuple[jobs.Verification, str]:
+        """What was found, and where; NotFound where there is no such release."""
+        release = await self._records.release(release_id)
+        for publication in release.publications:
+            if publication.target == "folder":
+                found = await self._pool.run(None, jobs.verify, Path(publication.location))
+                return self._bound(found, release), publication.location
+        with storage_errors(str(self._scratch)), workspace(self._scratch, f"verify-{release_id}") as folder:
+            package = folder / "package"
+            package.mkdir()
+            trouble = await self._fetch_all(release, package)
+            found = await self._pool.run(None, jobs.verify, package)
+        found = jobs.Verification(
+            tuple(sorted({*trouble, *found.problems})), found.files_checked, found.digest
+        )
+        return self._bound(found, release), f"{self._store.url}/releases/{release_id}"
+
+    async def _fetch_all(self, release: db.StoredRelease, package: Path) -> list[tuple[str, str]]:
+        trouble = []
+        for artifact in release.files:
+            path = artifact.path.removeprefix(f"releases/{release.id}/")
+            try:
+                await self._store.fetch(artifact, package / path)
+            except CorruptArtifact as error:
+                trouble.append((path, f"is not what was kept: {error.metadata['found']}"))
+        # What is missing was opened and holds nothing.
+        await asyncio.to_thread(_remove_empty, package)
+        return trouble
+
+    @staticmethod
+    def _bound(found: jobs.Verification, release: db.StoredRelease) -> jobs.Verification:
+        """Adds a problem where the files are those of another release, whole as they may be."""
+        if found.digest in ("", release.package_digest):
+            return found
+        stranger = ("", f"its digest is {found.digest}, that of the release is {release.package_digest}")
+        return jobs.Verification((stranger, *found.problems), found.files_checked, found.digest)
+
+
+def _remove_empty(package: Path) -> None:
+    for path in package.rglob("*"):
+        if path.is_file() and path.stat().st_size == 0:
+            path.unlink()

@@ -1,0 +1,96 @@
+"""Producing a take: a brief becomes a reviewed master in the artifact store."""
+
+import hashlib
+from pathlib import Path
+
+from prometheus_client import Counter
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1 import audio_pb2
+from aiartist.release.v1 import release_pb2
+from services.chassis.errors import FieldViolation, InvalidInput
+from services.chassis.ids import derived_id, digest_of
+from services.chassis.logs import get_logger
+from services.chassis.metrics import REGISTRY
+from services.release import jobs
+from services.release.artifacts import ArtifactStore
+from services.release.content import content_digest
+from services.release.errors import CorruptArtifact, storage_errors
+from services.release.package.layout import FLAC
+from services.release.pool import WorkerPool
+from services.release.records import Records, same_request
+from services.release.worker import Report
+from services.release.workspace import workspace
+
+_CATALOGUE = 300
+"""Newest takes that a new one is compared with."""
+_log = get_logger("release.takes")
+PRODUCED = Counter("aiartist_release_takes", "Takes produced, by review.", ("review",), registry=REGISTRY)
+for _review in ("passed", "failed"):
+    PRODUCED.labels(_review)
+
+
+def take_seed(brief_seed: int, take_number: int) -> int:
+    """The seed of a brief's n-th take: the first 63 bits of SHA-256 over `<brief seed>:<take number>`.
+
+    63 bits fit a signed 64-bit column.
+    """
+    digest = hashlib.sha256(f"{brief_seed}:{take_number}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+class TakeProducer:
+    """Makes each request's take once."""
+
+    def __init__(
+        self, records: Records, store: ArtifactStore, pool: WorkerPool, scratch: Path, studio: str
+    ) -> None:
+        self._records = records
+        self._store = store
+        self._pool = pool
+        self._scratch = scratch
+        self._studio = studio
+
+    async def produce(self, request: release_pb2.ProduceTakeRequest, report: Report) -> db.StoredTake:
+        """The request's take: the one that is kept already, or a new one.
+
+        RequestIdReused where the id came with another request; NOT_FOUND where there is no such brief;
+        InvalidInput where no provider can play it; WorkerLost, StorageError or CorruptArtifact where the
+        machine fails us. Whatever fails, nothing is kept.
+        """
+        take_id = derived_id("tak", request.request_id)
+        digest = digest_of(request)
+        known = await self._records.find_take(take_id)
+        if known is not None:
+            return same_request(request.request_id, known, digest)
+        brief = await self._records.brief(request.brief_id)
+        catalogue = await self._records.fingerprints(but_brief=brief.id, most=_CATALOGUE)
+        seed = take_seed(brief.brief.seed, request.take_number)
+        with storage_errors(str(self._scratch)), workspace(self._scratch, take_id) as folder:
+            master = folder / "master.flac"
+            content = brief.brief.SerializeToString(deterministic=True)
+            report("waiting for a worker", 0, 0)
+            made = await self._pool.run(report, jobs.render, self._studio, content, seed, master, catalogue)
+            if isinstance(made, jobs.Unplayable):
+                raise InvalidInput([FieldViolation("brief_id", made.reason)])
+            audio = await self._store.put(f"takes/{take_id}/master.flac", master, FLAC)
+        if audio.sha256 != made.sha256:
+            raise CorruptArtifact(audio.path, expected=made.sha256, found=f"sha256:{audio.sha256}")
+        review = audio_pb2.Review.FromString(made.review)
+        take = db.StoredTake(
+            id=take_id,
+            brief_id=brief.id,
+            run_id=request.run_id,
+            take_number=request.take_number,
+            provider=made.provider,
+            audio=audio,
+            content_digest=content_digest(audio.sha256, brief.brief),
+            review=review,
+            seed=made.seed,
+            request_digest=digest,
+            fingerprint=made.fingerprint,
+        )
+        kept = await self._records.save_take(request.request_id, take)
+        PRODUCED.labels("passed" if review.passed else "failed").inc()
+        _log.info("take produced", take_id=take_id, passed=review.passed, provider=made.provider)
+        return kept

@@ -1,0 +1,121 @@
+"""Briefs, personas, decisions and whole packages to test with."""
+
+import hashlib
+from pathlib import Path
+
+import soundfile
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1 import audio_pb2, brief_pb2, decision_pb2, persona_pb2
+from services.chassis.ids import derived_id
+from services.release.content import content_digest
+from services.release.cover import Cover, draw_cover
+from services.release.package.build import Ingredients, build_package
+from tests.support import tiny_studio
+
+RUN = "run_00000000000000000000000001"
+ARTIST = "art_00000000000000000000000001"
+
+
+def persona(name: str = "Nova Vale") -> persona_pb2.Persona:
+    """A persona with what covers and packages read."""
+    return persona_pb2.Persona(name=name, genre="synthwave", style="neon", themes=["night"], language="en")
+
+
+def brief(title: str = "Neon in the Rain", seed: int = 7) -> brief_pb2.Brief:
+    """A brief with words."""
+    kinds = brief_pb2.Section
+    return brief_pb2.Brief(
+        title=title,
+        genre="synthwave",
+        theme="a city at night",
+        mood="wistful",
+        language="en",
+        tempo_bpm=118,
+        key="A minor",
+        sections=[
+            kinds(kind=kinds.KIND_INTRO, bars=4),
+            kinds(kind=kinds.KIND_VERSE, bars=8, lines=["Rain on the glass", "Lights in a row"]),
+            kinds(kind=kinds.KIND_CHORUS, bars=8, lines=["Stay, stay awake"]),
+            kinds(kind=kinds.KIND_VERSE, bars=8, lines=["Last train is gone", "Ça va, I know"]),
+        ],
+        target_duration_ms=90_000,
+        seed=seed,
+    )
+
+
+def stored_brief(title: str = "Neon in the Rain", seed: int = 7) -> db.StoredBrief:
+    """A brief as artist_db gives it."""
+    return db.StoredBrief(
+        id=derived_id("brf", f"{title} {seed}"),
+        artist_id=ARTIST,
+        run_id=RUN,
+        persona_version=1,
+        brief=brief(title, seed),
+        model_uses=[
+            brief_pb2.ModelUse(
+                role="songwriter",
+                model="local/smollm2",
+                calls=9,
+                prompt_tokens=4000,
+                completion_tokens=700,
+                cost_micro_usd=12,
+                prompt_hashes=[hashlib.sha256(b"template").hexdigest()],
+            )
+        ],
+        created_at=Timestamp(seconds=1_769_999_000),
+    )
+
+
+def decision(
+    digest: str, verdict: decision_pb2.Verdict = decision_pb2.VERDICT_APPROVED
+) -> decision_pb2.Decision:
+    """A decision about this digest."""
+    return decision_pb2.Decision(
+        verdict=verdict,
+        decided_by="cli:vera",
+        content_digest=digest,
+        decided_at=Timestamp(seconds=1_770_000_100, nanos=250_000_000),
+    )
+
+
+_COVERS: dict[str, Cover] = {}
+
+
+def ingredients(master: Path, title: str = "Neon in the Rain") -> Ingredients:
+    """Writes a master and gives all that its package is made of."""
+    kept = stored_brief(title)
+    soundfile.write(master, tiny_studio.master(1), tiny_studio.RATE, subtype="PCM_16", format="FLAC")
+    sha256 = hashlib.sha256(master.read_bytes()).hexdigest()
+    digest = content_digest(sha256, kept.brief)
+    take = db.StoredTake(
+        id=derived_id("tak", title),
+        brief_id=kept.id,
+        run_id=RUN,
+        take_number=1,
+        provider="builtin",
+        audio=audio_pb2.Artifact(path="takes/x/master.flac", media_type="audio/flac", sha256=sha256),
+        content_digest=digest,
+        review=tiny_studio.review_of(soundfile.read(master)[0]),
+        seed=2**63 - 1,
+        created_at=Timestamp(seconds=1_770_000_000),
+    )
+    if title not in _COVERS:
+        _COVERS[title] = draw_cover(persona(), kept.brief)
+    return Ingredients(
+        release_id=derived_id("rel", title),
+        artist_name="Nova Vale",
+        brief=kept,
+        take=take,
+        decision=decision(digest),
+        cover=_COVERS[title],
+    )
+
+
+def package(folder: Path, title: str = "Neon in the Rain") -> Path:
+    """A whole package in a new folder inside `folder`."""
+    place = folder / "package"
+    place.mkdir()
+    build_package(place, folder / "master.flac", ingredients(folder / "master.flac", title))
+    return place
