@@ -57,7 +57,7 @@ class Process:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "cli.main", "serve", "--target", self.target,
+                sys.executable, "-m", "cli", "serve", "--target", self.target,
                 env=dict(self.environment), cwd=REPO,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Language models by role: ranked fallback, every call recorded, songs written."""

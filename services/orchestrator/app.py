@@ -1,0 +1,46 @@
+"""The wiring of the orchestrator."""
+
+from aiartist.orchestrator.v1 import orchestrator_pb2
+from aiartist.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
+from services.chassis.lifecycle import App
+from services.orchestrator import metrics
+from services.orchestrator.catalog import read_catalog
+from services.orchestrator.gateway import Gateway
+from services.orchestrator.label import Label
+from services.orchestrator.ledger import Ledger
+from services.orchestrator.servicer import OrchestratorServicer
+from services.orchestrator.settings import Settings
+from services.orchestrator.song.composer import Composer
+from services.orchestrator.song.large import ROLE
+from services.orchestrator.songs import Studio
+from services.orchestrator.upstream import Upstreams
+
+
+async def build(settings: Settings) -> App:
+    """Reads the models file and binds the server; SetupError where one of the two fails."""
+    app = App("orchestrator", settings)
+    async with app.building():
+        catalog = read_catalog(settings)
+        metrics.initialise(catalog)
+        upstream = Upstreams(catalog)
+        app.on_close(upstream.close)
+        artist_db = await app.channel(settings.artist_db_addr)
+        ledger = Ledger(artist_db)
+        app.on_close(ledger.close)
+        gateway = Gateway(catalog, upstream, ledger)
+        app.on_close(gateway.close)
+        songwriter = catalog.roles.get(ROLE)
+        composer = Composer(gateway, catalog.ranked(songwriter) if songwriter else [])
+        studio = Studio(composer, Label(artist_db))
+        app.on_close(studio.close)
+        app.serve(
+            OrchestratorServicer(gateway, studio),
+            add_OrchestratorServiceServicer_to_server,
+            orchestrator_pb2.DESCRIPTOR,
+            port=settings.port,
+            metrics_port=settings.metrics_port,
+        )
+        if upstream.litellm is not None:
+            # Calls wait for the import by themselves; readiness does not.
+            app.spawn("import of litellm", upstream.litellm.watch_import())
+    return app

@@ -1,0 +1,106 @@
+"""What the orchestrator reads of the label's artists and keeps for them, in artist_db."""
+
+from collections.abc import Sequence
+
+import grpc
+
+from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.common.v1 import persona_pb2
+from services.chassis.clients import deadline_s
+from services.chassis.errors import RemoteError, remote_error
+from services.chassis.ids import derived_id
+from services.orchestrator.song.brief import Singer
+from services.orchestrator.song.form import DEFAULT_DURATION_MS, tempo_range
+from services.orchestrator.song.genres import usual
+
+TIMEOUT_S = 10.0
+PAGE_SIZE = 500
+SAVE_TRIES = 3
+
+
+class Label:
+    """artist_db, seen by a songwriter."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = ArtistDbServiceStub(channel)
+
+    async def artist(self, artist_id: str) -> pb.Artist:
+        """An artist; RemoteError with NOT_FOUND where there is none."""
+        try:
+            request = pb.GetArtistRequest(artist_id=artist_id)
+            return (await self._stub.GetArtist(request, timeout=deadline_s(TIMEOUT_S))).artist
+        except grpc.aio.AioRpcError as error:
+            raise remote_error(error) from error
+
+    async def brief(self, brief_id: str) -> pb.StoredBrief | None:
+        """A brief that was kept before; None where there is none."""
+        try:
+            request = pb.GetBriefRequest(brief_id=brief_id)
+            return (await self._stub.GetBrief(request, timeout=deadline_s(TIMEOUT_S))).brief
+        except grpc.aio.AioRpcError as error:
+            remote = remote_error(error)
+            if remote.remote_code is grpc.StatusCode.NOT_FOUND and remote.from_platform:
+                return None
+            raise remote from error
+
+    async def titles(self, artist_id: str) -> Sequence[str]:
+        """The titles of all of an artist's briefs, newest first."""
+        found: list[str] = []
+        token = ""
+        while True:
+            request = pb.ListBriefsRequest(artist_id=artist_id, page_size=PAGE_SIZE, page_token=token)
+            try:
+                page = await self._stub.ListBriefs(request, timeout=deadline_s(TIMEOUT_S))
+            except grpc.aio.AioRpcError as error:
+                raise remote_error(error) from error
+            found += [stored.brief.title for stored in page.briefs]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def keep(self, brief: pb.StoredBrief) -> pb.StoredBrief:
+        """Keeps a brief; TitleTaken where the artist has one of this title by now."""
+        request = pb.SaveBriefRequest(
+            request_id=derived_id("req", f"{brief.id}/{brief.brief.title}"), brief=brief
+        )
+        try:
+            return (await self._stub.SaveBrief(request, timeout=deadline_s(TIMEOUT_S))).brief
+        except grpc.aio.AioRpcError as error:
+            remote = remote_error(error)
+            if (
+                remote.remote_reason == "ERROR_REASON_ALREADY_EXISTS"
+                and remote.metadata.get("kind") == "title"
+            ):
+                raise TitleTaken(remote) from error
+            raise remote from error
+
+
+class TitleTaken(Exception):
+    """Another song of the artist got the same title while this one was written."""
+
+    def __init__(self, remote: RemoteError) -> None:
+        super().__init__(remote.message)
+        self.remote = remote
+
+
+def singer_of(persona: persona_pb2.Persona) -> Singer:
+    """An artist's persona with the genre's usual ways where it leaves something open."""
+    genre = usual(persona.genre)
+    return Singer(
+        name=persona.name,
+        genre=persona.genre,
+        style=persona.style,
+        themes=tuple(persona.themes) or (persona.genre,),
+        moods=tuple(persona.moods) or genre.moods,
+        keys=tuple(persona.keys) or genre.keys,
+        tempo=tempo_range(persona.genre, persona.tempo.min_bpm, persona.tempo.max_bpm),
+        instruments=tuple(persona.instruments) or genre.instruments,
+        target_ms=persona.target_duration_ms or DEFAULT_DURATION_MS,
+        language=persona.language or "en",
+        point_of_view=persona.voice.point_of_view or "first person",
+        timbre=persona.voice.timbre,
+        delivery=persona.voice.delivery,
+        motif=persona.visual.motif,
+        banned=tuple(persona.banned_words),
+    )
