@@ -3,55 +3,53 @@
 import asyncio
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 from filelock import FileLock
 
-from tests.support.postgres import TEMPLATE, TestServer, migrate_all, with_database
+from tests.support.postgres import TEMPLATE, TestServer, with_database
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's settings are its own, whatever the shell that runs it has set."""
+    for name in [name for name in os.environ if name.startswith("AIARTIST_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+def postgres() -> Iterator[TestServer]:
     """One server for all workers: the first starts it and fills the template, the last stops it."""
-    shared = (
-        Path(tempfile.gettempdir())
-        / f"aiartist-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', secrets.token_hex(8))}"
-    )
-    shared.mkdir(exist_ok=True)
-    with TestServer.shared(shared) as server:
-        with FileLock(shared / "template.lock"):
-            if not (shared / "template.done").exists():
-                asyncio.run(_make_template(server))
-                (shared / "template.done").touch()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(8))
+    # Short: a socket's path may not be long.
+    folder = Path(tempfile.gettempdir()) / f"aiartist-tests-{run[:16]}"
+    folder.mkdir(exist_ok=True)
+    with TestServer.shared(folder) as server:
+        with FileLock(folder / "template.lock"):
+            asyncio.run(server.make_template())
         yield server
-
-
-async def _make_template(server: TestServer) -> None:
-    connection = await asyncpg.connect(server.url("postgres"))
-    try:
-        await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    finally:
-        await connection.close()
-    await migrate_all(server.url(TEMPLATE))
+    if not (folder / "pg").exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 def database_url(postgres: TestServer) -> Iterator[str]:
     """The address of a fresh database with every service's schema."""
-    name = f"test_{secrets.token_hex(8)}"
-    asyncio.run(with_database(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-    yield postgres.url(name)
-    asyncio.run(with_database(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    yield from _database(postgres, f"TEMPLATE {TEMPLATE}")
 
 
 @pytest.fixture
 def empty_database_url(postgres: TestServer) -> Iterator[str]:
     """The address of a fresh database without anything in it."""
+    yield from _database(postgres, "")
+
+
+def _database(server: TestServer, how: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(8)}"
-    asyncio.run(with_database(postgres, f"CREATE DATABASE {name}"))
-    yield postgres.url(name)
-    asyncio.run(with_database(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(with_database(server, f"CREATE DATABASE {name} {how}"))
+    yield server.url(name)
+    asyncio.run(with_database(server, f"DROP DATABASE {name} WITH (FORCE)"))

@@ -6,7 +6,8 @@ for each method and all four kinds of handlers go through the same two functions
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextvars import ContextVar
+from contextlib import aclosing
+from contextvars import ContextVar, copy_context
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -23,7 +24,7 @@ Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler
 class Call:
     """One RPC on its way through the layers."""
 
-    __slots__ = ("context", "entered", "error", "kind", "method", "request", "scratch", "status")
+    __slots__ = ("bound", "context", "entered", "error", "kind", "method", "request", "scratch", "status")
 
     def __init__(self, method: str, kind: str, request: Any, context: Context) -> None:
         self.method = method
@@ -38,6 +39,8 @@ class Call:
         self.status: status_pb2.Status | None = None
         """What the client gets in its place."""
         self.entered = 0
+        self.bound = copy_context()
+        """The context variables as the layers set them."""
         self.scratch: dict[str, Any] = {}
         """What a layer keeps between enter and leave, under its own name."""
 
@@ -132,8 +135,9 @@ class Chain(grpc.aio.ServerInterceptor):
                 self._enter(call)
                 produced = inner(request, context)
                 if hasattr(produced, "__aiter__"):
-                    async for message in produced:
-                        yield message
+                    async with aclosing(produced):
+                        async for message in produced:
+                            yield message
                 else:
                     await produced
             except BaseException as error:
@@ -147,13 +151,17 @@ class Chain(grpc.aio.ServerInterceptor):
         return handle
 
     def _enter(self, call: Call) -> None:
-        for layer in self.layers:
-            call.entered += 1
-            layer.enter(call)
+        try:
+            for layer in self.layers:
+                call.entered += 1
+                layer.enter(call)
+        finally:
+            call.bound = copy_context()
 
     def _leave(self, call: Call) -> None:
+        # A stream that its client left is closed by another task, which knows nothing of the call.
         for layer in reversed(self.layers[: call.entered]):
-            layer.leave(call)
+            call.bound.run(layer.leave, call)
 
 
 DEADLINE: ContextVar[float | None] = ContextVar("aiartist_deadline", default=None)

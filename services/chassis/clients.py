@@ -48,6 +48,8 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 
+_NO_LOOKUP = ("unix:", "ipv4:", "ipv6:")
+
 
 class ClientSettings(Protocol):
     """What a client needs to know of the settings."""
@@ -59,8 +61,11 @@ class ClientSettings(Protocol):
 
 
 def open_channel(address: str, settings: ClientSettings) -> grpc.aio.Channel:
-    """A channel to `host:port`; every address behind the name gets its share of the calls."""
-    target = address if ":///" in address or address.startswith("unix:") else f"dns:///{address}"
+    """A channel to `host:port`; every address behind the name gets its share of the calls.
+
+    `ipv4:10.0.0.1:50051,10.0.0.2:50051`, `ipv6:…` and `unix:…` name addresses without a lookup.
+    """
+    target = address if ":///" in address or address.startswith(_NO_LOOKUP) else f"dns:///{address}"
     interceptors = _bearer(settings.token.get_secret_value()) if settings.token is not None else None
     if settings.tls_ca is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=interceptors)

@@ -18,6 +18,16 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a statement may raise that is not this code's fault; a background task tries again later."""
 
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    ConnectionError,
+    TimeoutError,
+)
+
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 30.0
 
@@ -100,6 +110,15 @@ def public_address(dsn: str) -> str:
 async def _refuse_unmigrated(pool: "asyncpg.Pool[asyncpg.Record]", schema: str) -> None:
     if await pool.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
         raise SetupError(f"the database has no schema {schema} yet; make it with: aiartist migrate")
+
+
+def connection_lost(error: BaseException) -> bool:
+    """True where the database went away or can't be reached: the same may work a little later."""
+    if isinstance(error, asyncpg.InterfaceError):
+        # The driver's word for a lost connection, but also for being used wrongly: that is a bug.
+        lost = any(word in str(error) for word in ("closed", "closing", "released"))
+        return lost and not isinstance(error, ValueError)
+    return isinstance(error, _LOST)
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -99,7 +100,7 @@ class AlreadyExists(AppError):
     reason = reasons.ERROR_REASON_ALREADY_EXISTS
 
     def __init__(self, kind: str, id: str) -> None:
-        super().__init__(f"there is a {kind} {id!r} already", metadata={"kind": kind, "id": id})
+        super().__init__(f"{kind} {id!r} exists already", metadata={"kind": kind, "id": id})
 
 
 class RequestIdReused(AppError):
@@ -227,11 +228,8 @@ _NEVER_RETRYABLE = {"ERROR_REASON_BUDGET_SPENT", "ERROR_REASON_ETAG_MISMATCH"}
 
 def remote_error(error: grpc.aio.AioRpcError) -> RemoteError:
     """What a failed call says, with its reason, metadata and field violations where it has them."""
-    # An aio error has the accessors that grpc-status reads of a synchronous call.
-    call: Any = error
-    status = rpc_status.from_call(call)
     reason, metadata, violations = "", {}, []
-    for detail in status.details if status is not None else ():
+    for detail in _details(error):
         info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         if detail.Unpack(info) and info.domain == DOMAIN:
             reason, metadata = info.reason, dict(info.metadata)
@@ -244,6 +242,17 @@ def remote_error(error: grpc.aio.AioRpcError) -> RemoteError:
         metadata=metadata,
         violations=violations,
     )
+
+
+def _details(error: grpc.aio.AioRpcError) -> Sequence[any_pb2.Any]:
+    # An aio error has the accessors that grpc-status reads of a synchronous call.
+    call: Any = error
+    try:
+        status = rpc_status.from_call(call)
+    except (ValueError, DecodeError):
+        # Something on the way changed the status, or made the details up.
+        return ()
+    return status.details if status is not None else ()
 
 
 def _status(code: grpc.StatusCode, message: str, reason: str, error: AppError) -> status_pb2.Status:
@@ -263,5 +272,5 @@ def _status(code: grpc.StatusCode, message: str, reason: str, error: AppError) -
 
 def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
     packed = any_pb2.Any()
-    packed.Pack(message)
+    packed.Pack(message, deterministic=True)
     return packed

@@ -59,11 +59,13 @@ class Health(health_pb2_grpc.HealthServicer):
         self, request: health_pb2.HealthCheckRequest, context: Any
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         told = None
-        while not self._closed:
+        while True:
             status = self._status.get(request.service, _UNKNOWN)
             if status != told:
                 told = status
                 yield health_pb2.HealthCheckResponse(status=status)
+            if self._closed:
+                return
             async with self._changed:
                 await self._changed.wait_for(
                     lambda: self._closed or self._status.get(request.service, _UNKNOWN) != told  # noqa: B023

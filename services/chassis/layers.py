@@ -8,23 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 import grpc
-from google.rpc import status_pb2
 
 from services.chassis import logs, metrics
 from services.chassis.chain import DEADLINE, Call, Layer
-from services.chassis.errors import (
-    AppError,
-    DependencyUnavailable,
-    Overloaded,
-    RoleTooLow,
-    StorageError,
-    Unauthenticated,
-    remote_error,
-)
-from services.chassis.ids import new_id
+from services.chassis.errors import Overloaded, RoleTooLow, Unauthenticated
 from services.chassis.settings import TokenOwner
+from services.chassis.translation import status_of
 
 _log = logs.get_logger("rpc")
 
@@ -110,19 +100,21 @@ class Metrics:
 
 
 class AccessLog:
-    """One record a call: changes and refusals at info, reads at debug."""
+    """One record a call at info; health checks, and reads that went well, leave none."""
 
     name = "access log"
 
     def enter(self, call: Call) -> None:
-        call.scratch[self.name] = time.perf_counter()
+        # The peer is asked for here: gRPC crashes where it is asked about a call that is over.
+        call.scratch[self.name] = time.perf_counter(), call.context.peer()
 
     def leave(self, call: Call) -> None:
         code = call.code
         if code is grpc.StatusCode.OK and (call.method.startswith(HEALTH) or is_read(call.method)):
             return
-        elapsed_ms = round((time.perf_counter() - call.scratch[self.name]) * 1000, 1)
-        record = {"code": code.name, "elapsed_ms": elapsed_ms, "peer": call.context.peer()}
+        began, peer = call.scratch[self.name]
+        elapsed_ms = round((time.perf_counter() - began) * 1000, 1)
+        record = {"code": code.name, "elapsed_ms": elapsed_ms, "peer": peer}
         if call.status is not None:
             record["error"] = call.status.message
         _log.info("call", **record)
@@ -142,50 +134,7 @@ class ErrorsToStatus:
             error, (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError, KeyboardInterrupt, SystemExit)
         ):
             return
-        call.status = status_of(error)
-
-
-def status_of(error: BaseException) -> status_pb2.Status:
-    """The status that a client may see; anything unexpected is logged under an error id."""
-    if isinstance(error, AppError):
-        return error.status()
-    if isinstance(error, grpc.aio.AioRpcError):
-        remote = remote_error(error)
-        if remote.from_platform:
-            return remote.status()
-        if remote.retryable:
-            _log.warning("a service does not answer", code=error.code().name, detail=error.details())
-            return DependencyUnavailable("service", "a service that this call needs does not answer").status()
-    if isinstance(error, (asyncpg.DiskFullError, OSError)) and _disk_full(error):
-        return StorageError(
-            "the disk is full; make room and repeat", cause="no space left on device"
-        ).status()
-    if isinstance(error, _DATABASE_GONE):
-        _log.warning("the database does not answer", detail=f"{type(error).__name__}: {error}")
-        return DependencyUnavailable("database", "the database does not answer; repeat the call").status()
-    error_id = new_id("err")
-    _log.error("unexpected error", error_id=error_id, exc_info=error)
-    return AppError(
-        f"an unexpected error; the log has it as {error_id}", metadata={"error_id": error_id}
-    ).status()
-
-
-def _disk_full(error: BaseException) -> bool:
-    return isinstance(error, asyncpg.DiskFullError) or getattr(error, "errno", None) in (28, 122)
-
-
-_DATABASE_GONE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InterfaceError,
-    ConnectionError,
-    TimeoutError,
-)
+        call.status = status_of(error, call.request)
 
 
 class Auth:

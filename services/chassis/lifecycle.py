@@ -46,6 +46,7 @@ class App:
         self._probes: dict[str, Probe] = {}
         self._pending: list[tuple[str, Coroutine[Any, Any, None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._trouble: list[str] = []
         self._closed = False
 
     @asynccontextmanager
@@ -96,7 +97,7 @@ class App:
         self._stack.push_async_callback(self._server.close)
 
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
-        """A background task, begun by `start`. One that dies ends the service."""
+        """A background task, to be begun by `start`. One that dies ends the service."""
         self._pending.append((name, coroutine))
 
     def ready_when(self, name: str, probe: Probe) -> None:
@@ -140,11 +141,14 @@ class App:
         if self.settings.drain_delay_s:
             await asyncio.sleep(self.settings.drain_delay_s)
         self.closing.set()
-        await self.server.close()
-        await self._end_tasks()
-        await self._stack.aclose()
-        if not self.failed.done():
-            self.failed.cancel()
+        try:
+            await self.server.close()
+            await self._end_tasks()
+        finally:
+            await self._stack.aclose()
+        if not self.failed.cancel() and not self.failed.cancelled():
+            # Whoever waited for it has it; nobody else needs to hear of it.
+            self.failed.exception()
         _log.info("stopped", service=self.name)
 
     async def _end_tasks(self) -> None:
@@ -156,13 +160,12 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self.closing.is_set():
+        error = None if task.cancelled() else task.exception()
+        if error is None:
             return
-        error = task.exception()
-        if error is not None:
-            _log.error("a background task died", service=self.name, task=task.get_name(), exc_info=error)
-            if not self.failed.done():
-                self.failed.set_exception(error)
+        _log.error("a background task died", service=self.name, task=task.get_name(), exc_info=error)
+        if not self.closing.is_set() and not self.failed.done():
+            self.failed.set_exception(error)
 
     async def _keep_readiness(self) -> None:
         while not self.closing.is_set():
@@ -173,13 +176,19 @@ class App:
 
     async def _probe(self) -> None:
         trouble = [name for name, probe in self._probes.items() if not await _answers(name, probe)]
-        if not self.closing.is_set() and not self._closed:
-            if bool(trouble) == self.server.health.ready:
-                _log.warning("not ready", waiting_for=trouble) if trouble else _log.debug("ready")
-            await self.server.health.set_ready(not trouble)
+        if self._closed:
+            return
+        if trouble != self._trouble:
+            _log.warning("not ready", waiting_for=trouble) if trouble else _log.info("ready again")
+        self._trouble = trouble
+        await self.server.health.set_ready(not trouble)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

@@ -14,10 +14,17 @@ import structlog
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from services.chassis.settings import ChassisSettings, parse_tokens
+
 _CONTEXT: ContextVar[Mapping[str, str]] = ContextVar("aiartist_log_context", default=MappingProxyType({}))
 _SECRETS: set[str] = set()
-_NAMED_SECRET = re.compile(r"(password|passwd|secret|token|api_?key|authorization)$", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]+):[^\s@/]+@")
+_SECRET_NAME = r"password|passwd|secret|token|api_?key|authorization"
+_NAMED_SECRET = re.compile(rf"({_SECRET_NAME})$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):([^\s@]+)@")
+_PARAMETER = re.compile(rf"\b((?:\w+_)?(?:{_SECRET_NAME}))=[^\s&\"']+", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
+_SHORTEST_SECRET = 8
+"""Shorter ones would mask parts of ordinary words."""
 MASK = "********"
 
 EventDict = MutableMapping[str, Any]
@@ -64,7 +71,7 @@ def configure(
     renderer: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
         if console
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -87,10 +94,18 @@ def configure(
 
 
 def keep_secret(settings: BaseSettings) -> None:
-    """From now on masks the values of these settings' secrets wherever they stand in a record."""
+    """From now on masks the values of these settings' secrets wherever they stand in a record.
+
+    Also the parts that are secrets by themselves: an address's password, each single token.
+    """
     for value in dict(settings).values():
-        if isinstance(value, SecretStr) and len(value.get_secret_value()) >= 8:
-            _SECRETS.add(value.get_secret_value())
+        if isinstance(value, SecretStr):
+            secret = value.get_secret_value()
+            found = _URL_PASSWORD.match(secret)
+            parts = (secret, found[2]) if found else (secret,)
+            _SECRETS.update(part for part in parts if len(part) >= _SHORTEST_SECRET)
+    if isinstance(settings, ChassisSettings):
+        _SECRETS.update(parse_tokens(settings.tokens))
 
 
 def public_settings(settings: BaseSettings) -> dict[str, str]:
@@ -117,24 +132,37 @@ def set_error_sink(sink: Any) -> None:
 
 
 def _mask(_logger: object, _method: str, event: EventDict) -> EventDict:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = MASK if _NAMED_SECRET.search(key) else mask_text(value)
-    error = event.get("exc_info")
-    if error and _SECRETS:
-        text = "".join(traceback.format_exception(*_exc_tuple(error)))
-        if mask_text(text) != text:
-            del event["exc_info"]
-            event["exception"] = mask_text(text)
-    return event
+    """Masks every value. An exception becomes its traceback's text, without local variables."""
+    error = event.pop("exc_info", None)
+    # What begins with an underscore is structlog's own.
+    masked = {key: value if key.startswith("_") else mask_value(key, value) for key, value in event.items()}
+    exc_info = _exc_tuple(error) if error else (None, None, None)
+    if exc_info[1] is not None:
+        masked["exception"] = mask_text("".join(traceback.format_exception(*exc_info)).rstrip())
+    return masked
+
+
+def mask_value(key: str, value: Any) -> Any:
+    """A record's value as it may be shown: plain data, without secrets."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if _NAMED_SECRET.search(key):
+        return MASK
+    if isinstance(value, Mapping):
+        return {str(inner): mask_value(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [mask_value(key, item) for item in value]
+    return mask_text(str(value))
 
 
 def mask_text(text: str) -> str:
-    """The text without known secrets and without passwords in addresses."""
-    for secret in _SECRETS:
-        if secret in text:
-            text = text.replace(secret, MASK)
-    return _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+    """The text without known secrets, and without what stands where secrets usually do."""
+    # The longest first: a secret may hold another one.
+    for secret in sorted(_SECRETS, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+    text = _PARAMETER.sub(rf"\1={MASK}", text)
+    return _BEARER.sub(rf"\1 {MASK}", text)
 
 
 def _exc_tuple(error: Any) -> tuple[Any, Any, Any]:

@@ -1,5 +1,7 @@
 """The process's Prometheus registry and the RED metrics of every RPC, by go-grpc-prometheus' names."""
 
+import grpc
+from google.protobuf.descriptor import FileDescriptor
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -24,3 +26,26 @@ SHIPPED = Counter(
 )
 for _result in ("sent", "dropped"):
     SHIPPED.labels(_result)
+
+
+_KINDS = {
+    (False, False): "unary",
+    (False, True): "server_stream",
+    (True, False): "client_stream",
+    (True, True): "bidi_stream",
+}
+
+
+def prepare(descriptor: FileDescriptor) -> None:
+    """Begins every series of a service at zero, so that the first failure is seen as a rise."""
+    for service in descriptor.services_by_name.values():
+        for method in service.methods:
+            labels = (
+                _KINDS[method.client_streaming, method.server_streaming],
+                service.full_name,
+                method.name,
+            )
+            STARTED.labels(*labels)
+            SECONDS.labels(*labels)
+            for code in grpc.StatusCode:
+                HANDLED.labels(*labels, code.name)

@@ -49,7 +49,7 @@ def read_folder(folder: Path) -> list[Migration]:
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise ValueError(f"{path.name}: a migration is named 0001_what_it_does.sql")
-        found.append(Migration(int(match[1]), path.stem, path.read_text()))
+        found.append(Migration(int(match[1]), path.stem, path.read_text(encoding="utf-8")))
     if [m.number for m in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"{folder.name}: migrations must be numbered 1, 2, 3, … without a gap")
     return found

@@ -1,7 +1,6 @@
 """Keyset pages: an opaque token holds the last row's keys, bound to the list's filters."""
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -52,7 +51,7 @@ def page_request(request: _ListRequest, *, filters: Sequence[object] = (), keys:
     if request.page_token:
         try:
             told, *values = json.loads(base64.urlsafe_b64decode(request.page_token.encode()))
-        except (ValueError, TypeError, binascii.Error) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise PageTokenError from error
         if told != fingerprint or len(values) != keys or not all(isinstance(v, str) for v in values):
             raise PageTokenError

@@ -1,22 +1,22 @@
 """One grpc.aio server with reflection, health, the layers, and its metrics port."""
 
-import threading
+import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any
-from wsgiref.simple_server import WSGIServer
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import start_http_server
 
+from services.chassis import metrics
 from services.chassis.chain import Chain
 from services.chassis.clients import KEEPALIVE_MS, MAX_MESSAGE_BYTES
 from services.chassis.errors import SetupError
 from services.chassis.health import Health
 from services.chassis.layers import standard_layers
-from services.chassis.metrics import REGISTRY
+from services.chassis.metrics_port import MetricsPort
 from services.chassis.settings import ChassisSettings, parse_tokens
 
 AddServicer = Callable[[Any, grpc.aio.Server], None]
@@ -47,6 +47,7 @@ class Server:
     ) -> None:
         self._grace = settings.stop_grace_s
         services = [service.full_name for service in descriptor.services_by_name.values()]
+        metrics.prepare(descriptor)
         self.health = Health(services)
         layers = standard_layers(name, parse_tokens(settings.tokens), settings.max_concurrent_rpcs)
         self._grpc = grpc.aio.server(interceptors=[Chain(layers)], options=_OPTIONS)
@@ -55,40 +56,64 @@ class Server:
         reflection.enable_server_reflection(
             [*services, "grpc.health.v1.Health", reflection.SERVICE_NAME], self._grpc
         )
-        self.port = _bind(self._grpc, name, settings, port)
-        self._metrics: tuple[WSGIServer, threading.Thread] = _serve_metrics(name, settings.host, metrics_port)
-        self.metrics_port = int(self._metrics[0].server_port)
+        credentials = _credentials(settings)
+        self._metrics = _serve_metrics(name, settings.host, metrics_port)
+        try:
+            self.port = _bind(self._grpc, name, settings.host, port, credentials)
+        except BaseException:
+            self._metrics.close()
+            raise
+        self.metrics_port = self._metrics.port
+        self._started = self._closed = False
 
     async def start(self) -> None:
         """Takes calls from now on; health still says NOT_SERVING."""
+        self._started = True
         await self._grpc.start()
 
     async def close(self) -> None:
         """Ends watches, lets running calls end within the grace, then ends them."""
+        if self._closed:
+            return
+        self._closed = True
         await self.health.close()
+        if not self._started:
+            # gRPC lets the port go only where the server ran.
+            await self._grpc.start()
         await self._grpc.stop(self._grace)
-        server, thread = self._metrics
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=1)
+        await asyncio.to_thread(self._metrics.close)
 
 
-def _bind(server: grpc.aio.Server, name: str, settings: ChassisSettings, port: int) -> int:
-    address = f"{settings.host}:{port}"
+def _credentials(settings: ChassisSettings) -> grpc.ServerCredentials | None:
+    """What the server shows to its clients; None: it speaks plain. SetupError where it is no good."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
     try:
-        if settings.tls_cert is not None and settings.tls_key is not None:
-            pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-            return server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
-        return server.add_insecure_port(address)
+        # gRPC itself would only say that it cannot listen.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+    except OSError as error:
+        where = f"AIARTIST_TLS_CERT ({settings.tls_cert}) and AIARTIST_TLS_KEY ({settings.tls_key})"
+        why = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror
+        raise SetupError(f"{where}: not a certificate and its key in PEM: {why}") from error
+    return grpc.ssl_server_credentials([pair])
+
+
+def _bind(
+    server: grpc.aio.Server, name: str, host: str, port: int, credentials: grpc.ServerCredentials | None
+) -> int:
+    address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise _taken(name, address, "PORT") from error
-    except OSError as error:
-        raise SetupError(f"TLS: cannot read {error.filename}: {error.strerror}") from error
 
 
-def _serve_metrics(name: str, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
+def _serve_metrics(name: str, host: str, port: int) -> MetricsPort:
     try:
-        return start_http_server(port, addr=host, registry=REGISTRY)
+        return MetricsPort(host, port, metrics.REGISTRY)
     except OSError as error:
         raise _taken(name, f"{host}:{port}", "METRICS_PORT") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.chassis.errors import SetupError
 
@@ -27,7 +27,13 @@ class ChassisSettings(BaseSettings):
     """What every service can be told. A service adds its own fields in a subclass."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AIARTIST_", frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="AIARTIST_",
+        # `NAME: ${NAME:-}` in a compose file means: not set.
+        env_ignore_empty=True,
+        frozen=True,
+        populate_by_name=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     host: str = "127.0.0.1"
@@ -73,8 +79,8 @@ class ChassisSettings(BaseSettings):
     def _refuse_open_door(self) -> Self:
         if not is_loopback(self.host) and self.tokens is None:
             raise ValueError(
-                f"host {self.host} is not loopback: set AIARTIST_TOKENS (name:role:token,...), "
-                "or listen on 127.0.0.1"
+                f"AIARTIST_HOST: {self.host} is not loopback: set AIARTIST_TOKENS "
+                "(name:role:token,...), or listen on 127.0.0.1"
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("set both AIARTIST_TLS_CERT and AIARTIST_TLS_KEY, or neither")
@@ -87,6 +93,8 @@ class ChassisSettings(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             raise SetupError(explain(error)) from None
+        except SettingsError as error:
+            raise SetupError(f"settings: {error}") from None
 
     def dsn(self) -> str:
         """The database's address; SetupError where there is none."""
@@ -110,7 +118,7 @@ def explain(error: ValidationError) -> str:
 
 
 def parse_tokens(tokens: SecretStr | None) -> Mapping[str, TokenOwner]:
-    """Token -> owner. ValueError where an entry is not `name:role:token` or a token is short."""
+    """Token -> owner. ValueError where an entry is not `name:role:token`, a token is short or comes twice."""
     owners: dict[str, TokenOwner] = {}
     for number, entry in enumerate(tokens.get_secret_value().split(",") if tokens else [], start=1):
         name, _, rest = entry.strip().partition(":")
@@ -119,13 +127,15 @@ def parse_tokens(tokens: SecretStr | None) -> Mapping[str, TokenOwner]:
             raise ValueError(f"entry {number} must be name:role:token with role viewer, operator or service")
         if len(token) < 16:
             raise ValueError(f"the token of {name!r} must have at least 16 characters")
+        if token in owners:
+            raise ValueError(f"{owners[token].name!r} and {name!r} have the same token")
         owners[token] = TokenOwner(name, role)  # type: ignore[arg-type]
     return owners
 
 
 def is_loopback(host: str) -> bool:
-    """True for `localhost`, 127.0.0.0/8, ::1 and Unix sockets."""
-    if host == "localhost" or host.startswith("unix:"):
+    """True for `localhost`, 127.0.0.0/8 and ::1."""
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback

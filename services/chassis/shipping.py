@@ -15,8 +15,12 @@ from services.chassis.ids import new_id
 from services.chassis.version import VERSION
 
 BUFFER = 1_000
+"""Errors kept at most while error_analyzer is away; later ones are dropped and counted."""
 BATCH = 200
 INTERVAL_S = 1.0
+SEND_TIMEOUT_S = 5.0
+MAX_FRAMES = 100
+"""The innermost ones tell most; a recursion has a thousand."""
 _OWN_PACKAGES = ("services.", "cli.")
 _NOT_CONTEXT = {"event", "exc_info", "exception", "level", "timestamp", "service", "error_id"}
 
@@ -28,58 +32,70 @@ class ErrorShipper:
         self._stub = error_analyzer_pb2_grpc.ErrorAnalyzerServiceStub(channel)
         self._default_service = default_service
         self._buffer: deque[error_analyzer_pb2.ErrorEvent] = deque()
+        self._unsent: error_analyzer_pb2.IngestErrorsRequest | None = None
+        """A batch whose answer never came; sent again under its own id, so that it counts once."""
         self._dropped = 0
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Called by the log for each error record; from any thread; never waits and never raises."""
-        if record.get("service") == "error_analyzer":
+        service = str(record.get("service", self._default_service))
+        # What fails while errors are being stored must not make more of them.
+        if service == "error_analyzer" or record.get("rpc") in ("IngestErrors", "RecordErrors"):
             return
         if len(self._buffer) >= BUFFER:
-            self._dropped += 1
-            metrics.SHIPPED.labels("dropped").inc()
+            self._drop(1)
             return
-        self._buffer.append(event_of(record, self._default_service))
+        try:
+            self._buffer.append(event_of(record, service))
+        except Exception:  # noqa: BLE001 - a value whose text can't be had must not break who logs it
+            self._drop(1)
 
     async def run(self) -> None:
         """Empties the buffer every second until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL_S)
-            while self._buffer:
-                if not await self._send():
-                    break
+            while (self._buffer or self._unsent) and await self._send():
+                pass
 
     async def flush(self) -> None:
         """One last try, for the end."""
-        if self._buffer:
-            await self._send()
+        while (self._buffer or self._unsent) and await self._send():
+            pass
 
     async def _send(self) -> bool:
-        batch = [self._buffer.popleft() for _ in range(min(BATCH, len(self._buffer)))]
-        dropped, self._dropped = self._dropped, 0
-        request = error_analyzer_pb2.IngestErrorsRequest(
-            request_id=new_id("ship"), events=batch, dropped=dropped
-        )
+        """True where the next batch may follow at once."""
+        request = self._unsent = self._unsent or self._next_batch()
         try:
-            await self._stub.IngestErrors(request, timeout=5)
+            await self._stub.IngestErrors(request, timeout=SEND_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            self._dropped += dropped
-            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
-                self._dropped += len(batch)
-                metrics.SHIPPED.labels("dropped").inc(len(batch))
-                return True
-            self._buffer.extendleft(reversed(batch))
-            return False
-        metrics.SHIPPED.labels("sent").inc(len(batch))
+            if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+                return False
+            self._dropped += request.dropped
+            self._drop(len(request.events))
+        else:
+            metrics.SHIPPED.labels("sent").inc(len(request.events))
+        self._unsent = None
         return True
 
+    def _next_batch(self) -> error_analyzer_pb2.IngestErrorsRequest:
+        batch = [self._buffer.popleft() for _ in range(min(BATCH, len(self._buffer)))]
+        dropped, self._dropped = self._dropped, 0
+        return error_analyzer_pb2.IngestErrorsRequest(
+            request_id=new_id("ship"), events=batch, dropped=dropped
+        )
 
-def event_of(record: Mapping[str, Any], default_service: str) -> error_analyzer_pb2.ErrorEvent:
+    def _drop(self, errors: int) -> None:
+        self._dropped += errors
+        metrics.SHIPPED.labels("dropped").inc(errors)
+
+
+def event_of(record: Mapping[str, Any], service: str) -> error_analyzer_pb2.ErrorEvent:
     """A log record as an ErrorEvent, its secrets masked."""
     event = error_analyzer_pb2.ErrorEvent(
-        service=str(record.get("service", default_service)),
-        message=logs.mask_text(str(record.get("event", "")))[:1000],
+        service=service,
+        message=_text(record.get("event", ""), 1000).strip() or "(no message)",
         context={
-            key: logs.mask_text(str(value))[:500]
+            key: _text(logs.mask_value(key, value), 500)
             for key, value in record.items()
             if key not in _NOT_CONTEXT and not key.startswith("_")
         },
@@ -91,8 +107,8 @@ def event_of(record: Mapping[str, Any], default_service: str) -> error_analyzer_
     if error is not None:
         kind = type(error)
         event.exception_type = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-        event.exception_message = logs.mask_text(str(error))[:2000]
-        for frame, line in traceback.walk_tb(error.__traceback__):
+        event.exception_message = _text(error, 2000)
+        for frame, line in list(traceback.walk_tb(error.__traceback__))[-MAX_FRAMES:]:
             module = str(frame.f_globals.get("__name__", ""))
             event.frames.add(
                 module=module,
@@ -101,3 +117,8 @@ def event_of(record: Mapping[str, Any], default_service: str) -> error_analyzer_
                 in_app=module.startswith(_OWN_PACKAGES),
             )
     return event
+
+
+def _text(value: object, most: int) -> str:
+    """Masked, cut, and encodable: a file's name may hold half a character."""
+    return logs.mask_text(str(value)).encode(errors="replace").decode()[:most]

@@ -63,8 +63,9 @@ class Master:
 def master(samples: Samples, sample_rate: int) -> Master:
     """Masters a stereo mix of shape (n, 2).
 
-    Removes DC and rumble, brings the tonal balance half-way towards a usual one (by 4 dB at most), makes the low end mono,
-    and finds the gain at which the limited sound has the target loudness. Raises `Unmasterable`.
+    Removes DC and rumble, brings the tonal balance half-way towards a usual one (by 4 dB at most), makes
+    the low end mono, and finds the gain at which the limited sound has the target loudness. Raises
+    `Unmasterable`.
     """
     if samples.ndim != 2 or samples.shape[1] != 2:
         raise Unmasterable(f"the sound has the shape {samples.shape}, not (n, 2)")
@@ -81,7 +82,7 @@ def master(samples: Samples, sample_rate: int) -> Master:
 
 def balance(samples: Samples, sample_rate: int) -> Samples:
     """High-pass, tonal balance and a mono low end; length and level stay about the same."""
-    sos = scipy.signal.butter(2, 26.0, "high", fs=sample_rate, output="sos")
+    sos = scipy.signal.butter(4, 24.0, "high", fs=sample_rate, output="sos")
     cleaned = scipy.signal.sosfilt(sos, samples, axis=0).astype(np.float32)
     middle = (cleaned[:, 0] + cleaned[:, 1]) * np.float32(0.5)
     side = (cleaned[:, 0] - cleaned[:, 1]) * np.float32(0.5)
@@ -154,8 +155,8 @@ def _find_gain(
 ) -> float:
     """The gain in dB that should give the target loudness after limiting.
 
-    It is found on block values alone: the limiter's gain moves slowly, so the loudness of the limited sound is nearly that
-    of the blocks' powers times its square.
+    It is found on block values alone: the limiter's gain moves slowly, so the loudness of the limited sound
+    is nearly that of the blocks' powers times its square.
     """
     low, high = -60.0, 60.0
     per_block = _BLOCK / sample_rate * 10.0
@@ -180,8 +181,8 @@ def _limiter_gain(
 ) -> NDArray[np.float64]:
     """The limiter's gain for each block, 1 where it does nothing.
 
-    It looks 2 ms ahead, falls smoothly, and recovers in about 90 ms. A minimum over the neighbours before each smoothing keeps
-    the result below what every single block needs.
+    It looks 2 ms ahead, falls smoothly, and recovers in about 90 ms. A minimum over the neighbours before the
+    smoothing keeps the result below what every single block needs.
     """
     ceiling = 10.0 ** ((ceiling_db - gain_db) / 20.0)
     needed = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-12))
@@ -193,7 +194,7 @@ def _limiter_gain(
 
 
 def _recovering(reduction: NDArray[np.float64], blocks: float) -> NDArray[np.float64]:
-    """The reduction in dB with each value fading by the factor e over `blocks`, and the greatest of all that last winning."""
+    """The reduction in dB, each value fading by e over `blocks`; the greatest that still lasts counts."""
     slope = np.arange(len(reduction)) / blocks
     return cast(
         NDArray[np.float64],

@@ -1,7 +1,9 @@
 """The studio: one take from brief to reviewed master. Pure CPU work, made for a process of its own."""
 
 import hashlib
+import io
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +12,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from aiartist.common.v1 import brief_pb2
 from services.release.mastering import master
 from services.release.music.builtin import BuiltinProvider
 from services.release.music.provider import MusicProvider, ProgressFn
 from services.release.review import review
-
-from aiartist.common.v1 import brief_pb2
 
 _SHARE = 60
 """Of 100 units of progress, so many are the provider's."""
@@ -57,8 +58,9 @@ class TakeResult:
 def produce(job: TakeJob, progress: ProgressFn) -> TakeResult:
     """Renders, masters, writes and reviews one take.
 
-    The file appears whole or not at all: FLAC, 44.1 kHz, stereo, 24 bit. The review reads what was written. The same job gives
-    the same bytes. Raises `UnplayableBrief`, `Unmasterable`, or `OSError` where the file can't be written.
+    The file appears whole or not at all: FLAC, 44.1 kHz, stereo, 24 bit. The review reads what was written.
+    The same job gives the same bytes. Raises `UnplayableBrief`, `Unmasterable`, or `OSError` where the file
+    can't be written.
     """
     provider: MusicProvider = BuiltinProvider()
     brief = brief_pb2.Brief.FromString(job.brief)
@@ -66,10 +68,10 @@ def produce(job: TakeJob, progress: ProgressFn) -> TakeResult:
     progress("mastering", _SHARE, 100)
     mastered = master(rendering.samples, rendering.sample_rate)
     progress("writing", 80, 100)
-    write_flac(mastered.samples, rendering.sample_rate, job.output)
+    data = encode_flac(mastered.samples, rendering.sample_rate)
+    write_whole(data, job.output)
     progress("reviewing", 85, 100)
     reviewed = review(job.output, brief, job.catalogue)
-    data = job.output.read_bytes()
     progress("reviewed", 100, 100)
     return TakeResult(
         review=reviewed.review.SerializeToString(deterministic=True),
@@ -82,19 +84,33 @@ def produce(job: TakeJob, progress: ProgressFn) -> TakeResult:
 
 
 def warm_up() -> None:
-    """Loads what the first take would otherwise wait for: the numeric libraries' own lazy parts."""
-    noise = np.random.default_rng(1).standard_normal((44_100, 2)).astype(np.float32) * np.float32(0.1)
-    master(noise, 44_100)
+    """Produces a song of two bars and throws it away, so that the first real one finds every library loaded."""
+    brief = brief_pb2.Brief(title="warm-up", genre="pop", tempo_bpm=120, key="C major")
+    brief.sections.add(kind=brief_pb2.Section.KIND_CHORUS, bars=2, lines=["one two three"])
+    with tempfile.TemporaryDirectory() as folder:
+        produce(TakeJob(brief.SerializeToString(), 1, Path(folder) / "take.flac"), _quiet)
 
 
-def write_flac(samples: NDArray[np.float32], sample_rate: int, path: Path) -> None:
-    """Writes (n, 2) as 24-bit FLAC, so that the path holds the old file or the whole new one, also after a crash."""
+def _quiet(step: str, done: int, total: int) -> None:
+    """Progress that nobody wants to see."""
+
+
+def encode_flac(samples: NDArray[np.float32], sample_rate: int) -> bytes:
+    """Samples of shape (n, 2) as a FLAC file of 24 bits."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_24", compression_level=0.5)
+    return file.getvalue()
+
+
+def write_whole(data: bytes, path: Path) -> None:
+    """Writes a file so that the path holds the old one or the whole new one, also after a crash.
+
+    Raises `OSError`, for example where the disk is full; then nothing is left behind.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with draft.open("wb") as file:
-            soundfile.write(
-                file, samples, sample_rate, format="FLAC", subtype="PCM_24", compression_level=0.5
-            )
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

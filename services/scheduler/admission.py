@@ -4,7 +4,9 @@ import asyncio
 
 from services.chassis import logs
 from services.chassis.database import DATABASE_TROUBLE
+from services.chassis.outage import Outage
 from services.scheduler.store import Store
+from services.scheduler.waiting import first_of
 
 _log = logs.get_logger("scheduler.admission")
 
@@ -23,14 +25,16 @@ class Admission:
 
     async def run(self) -> None:
         """Admits whenever asked, until the service closes."""
-        closing = asyncio.ensure_future(self._closing.wait())
-        while not closing.done():
-            asked = asyncio.ensure_future(self._asked.wait())
-            await asyncio.wait((asked, closing), return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
+        outage = Outage(_log, "the database")
+        while not self._closing.is_set():
+            await first_of(self._asked, self._closing)
+            if self._closing.is_set():
+                return
             self._asked.clear()
             try:
-                if not closing.done():
-                    await self._store.admit()
+                await self._store.admit()
             except DATABASE_TROUBLE as error:
-                _log.warning("the database does not answer; the clock asks again", detail=str(error))
+                # The clock asks again.
+                outage.noticed(error)
+            else:
+                outage.over()

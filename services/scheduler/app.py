@@ -39,16 +39,16 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         release = release_pb2_grpc.ReleaseServiceStub(await app.channel(settings.release_addr))
         notifier = notifier_pb2_grpc.NotifierServiceStub(await app.channel(settings.notifier_addr))
 
+        store = Store(database, RunQueue(), settings.scheduler_max_active_runs)
         pipeline_stages = stages or (
             Compose(orchestrator),
             Produce(release),
-            Approve(artist_db, notifier),
+            Approve(artist_db, notifier, now=store.now, ttl_s=settings.scheduler_approval_ttl_s),
             Package(release),
             Publish(release),
         )
         pipeline = Pipeline([(stage.name, stage.state) for stage in pipeline_stages])
         machine = Machine(pipeline, _limits(settings))
-        store = Store(database, RunQueue(), settings.scheduler_max_active_runs)
         admission = Admission(store, app.closing)
         announcer = Announcer(store, notifier, app.closing)
         by_name = {stage.name: stage for stage in pipeline_stages}

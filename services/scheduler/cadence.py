@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,16 @@ class Cadence:
     interval_s: int = 0
     cron: str = ""
 
-    def due_at(self, since: datetime) -> datetime:
-        """The first time after `since`, in UTC. Times that were missed count once."""
+    def due_at(self, since: datetime) -> datetime | None:
+        """The first time after `since`, in UTC; None: never. Times that were missed count once."""
         if self.cron:
-            due: datetime = croniter(self.cron, since.astimezone(UTC)).get_next(datetime)
+            try:
+                due: datetime = croniter(self.cron, since.astimezone(UTC)).get_next(datetime)
+            except CroniterError:
+                # artist_db takes none that it can't read; the 30th of February it may.
+                return None
             return due
-        return since + timedelta(seconds=self.interval_s)
+        return since + timedelta(seconds=self.interval_s) if self.interval_s else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ def due_now(
         last, busy = last_runs.get(artist.artist_id, (None, False))
         if busy:
             continue
-        if last is None and not artist.cadence.cron:
+        due_at = artist.cadence.due_at(last or artist.taken_on_at)
+        if last is None and due_at is not None and not artist.cadence.cron:
+            # The first song need not wait for an interval to pass.
             due_at = artist.taken_on_at
-        else:
-            due_at = artist.cadence.due_at(last or artist.taken_on_at)
-        if due_at <= now:
+        if due_at is not None and due_at <= now:
             found.append((last or never, Due(artist, due_at)))
     return [due for _, due in sorted(found, key=lambda pair: (pair[0], pair[1].due_at))]

@@ -1,8 +1,6 @@
 """What happens by time alone: retries that are due, approvals that expire, artists whose turn it is."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC
 
 import grpc
@@ -10,13 +8,16 @@ import grpc
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from services.chassis import logs
 from services.chassis.database import DATABASE_TROUBLE
+from services.chassis.errors import remote_error
 from services.chassis.ids import new_id
+from services.chassis.outage import Outage
 from services.scheduler import metrics
 from services.scheduler.admission import Admission
 from services.scheduler.cadence import Cadence, Regular, due_now
 from services.scheduler.domain import Machine, Pipeline, Run, RunState
 from services.scheduler.stages.streams import SHORT_CALL_S
 from services.scheduler.store import Store
+from services.scheduler.waiting import first_of
 
 EXPIRE_BATCH = 100
 PAGE = 500
@@ -45,24 +46,33 @@ class Clock:
 
     async def tick_runs(self, every_s: float) -> None:
         """Expires approvals, rescues runs, and wakes the admission for runs whose time has come."""
-        async for _ in self._every(every_s):
+        database = Outage(_log, "the database")
+        while not self._closing.is_set():
             try:
                 await self.expire()
                 await self.rescue()
                 if await self._store.anybody_wants_a_place():
                     self._admission.wake()
             except DATABASE_TROUBLE as error:
-                _log.warning("the database does not answer; the next tick tries again", detail=str(error))
+                database.noticed(error)
+            else:
+                database.over()
+            await first_of(self._closing, timeout_s=every_s)
 
     async def tick_cadence(self, every_s: float) -> None:
         """Starts runs of artists that are due."""
-        async for _ in self._every(every_s):
+        database, artist_db = Outage(_log, "the database"), Outage(_log, "artist_db")
+        while not self._closing.is_set():
             try:
                 await self.start_due()
             except grpc.aio.AioRpcError as error:
-                _log.warning("artist_db does not answer; the next tick tries again", detail=error.details())
+                artist_db.noticed(remote_error(error))
             except DATABASE_TROUBLE as error:
-                _log.warning("the database does not answer; the next tick tries again", detail=str(error))
+                database.noticed(error)
+            else:
+                artist_db.over()
+                database.over()
+            await first_of(self._closing, timeout_s=every_s)
 
     async def rescue(self) -> None:
         """Gives a job to runs that hold a place but lost theirs, as when the database broke off."""
@@ -74,7 +84,6 @@ class Clock:
         for run in await self._store.expired(EXPIRE_BATCH):
             expired = await self._store.save(self._machine.expire(run))
             if expired is not None:
-                metrics.RUNS_ENDED.labels(RunState.EXPIRED.lower()).inc()
                 _log.info("approval expired", run_id=run.id, artist_id=run.artist_id)
 
     async def start_due(self) -> None:
@@ -121,9 +130,3 @@ class Clock:
             token = page.next_page_token
             if not token:
                 return found
-
-    async def _every(self, seconds: float) -> AsyncIterator[None]:
-        while not self._closing.is_set():
-            yield
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), seconds)

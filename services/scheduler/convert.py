@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from aiartist.common.v1 import decision_pb2, progress_pb2
 from aiartist.scheduler.v1 import scheduler_pb2
 from services.scheduler.domain import Decision, Run, RunError, RunState, StageName, Verdict
-from services.scheduler.store import EventRecord, ProgressRecord, StageRecord
+from services.scheduler.records import EventRecord, ProgressRecord, StageRecord
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:

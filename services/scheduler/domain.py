@@ -211,6 +211,9 @@ class Limits:
     approval_ttl_s: float
 
 
+REVIEW_FAILED = "ERROR_REASON_REVIEW_FAILED"
+
+
 class Pipeline:
     """The stages of a run in order, each with the state that a run has in it."""
 
@@ -249,8 +252,10 @@ class Machine:
             return self._park(run, error)
         state = self._pipeline.state_of(run.stage)
         begun = replace(run, state=state, attempts=run.attempts + 1, error=None)
-        event = Event("STAGE_STARTED", state, run.stage, run.take_number, begun.attempts)
-        return Change(begun, (StageChange(run.stage, run.take_number, "RUNNING", begins=True),), (event,))
+        started = Event("STAGE_STARTED", state, run.stage, run.take_number, begun.attempts)
+        left_the_queue = (self._state_event(begun),) if run.state is RunState.QUEUED else ()
+        running = StageChange(run.stage, run.take_number, "RUNNING", begins=True)
+        return Change(begun, (running,), (*left_the_queue, started))
 
     def finish(self, run: Run, outcome: Outcome) -> Change:
         """The current stage gave its outcome; where the run goes on, its next stage begins at once."""
@@ -290,17 +295,13 @@ class Machine:
 
     def cancel(self, run: Run, reason: str) -> Change:
         """An operator ends it."""
-        ended = replace(run, state=RunState.CANCELLED, place=Place.NONE)
-        stages = (
-            (StageChange(run.stage, run.take_number, "CANCELLED"),)
-            if run.state is not RunState.QUEUED
-            else ()
-        )
-        return Change(ended, stages, (self._state_event(ended, reason),))
+        begun = (StageChange(run.stage, run.take_number, "CANCELLED"),) if run.attempts else ()
+        return Change(run, begun).then(self._end(run, RunState.CANCELLED, reason))
 
     def retry(self, run: Run) -> Change:
         """A FAILED run goes on where it failed; where no take had passed, with a new take."""
-        take_number = run.take_number + 1 if run.failed_takes else run.take_number
+        refused = run.error is not None and run.error.reason == REVIEW_FAILED
+        take_number = run.take_number + 1 if refused else run.take_number
         again = replace(
             run,
             state=self._pipeline.state_of(run.stage),
@@ -389,9 +390,7 @@ class Machine:
 
     def _another_take(self, run: Run, failed_checks: Sequence[str]) -> Change:
         names = ", ".join(failed_checks)
-        error = RunError(
-            "ERROR_REASON_REVIEW_FAILED", f"the review refused the take: {names}", retryable=True
-        )
+        error = RunError(REVIEW_FAILED, f"the review refused the take: {names}", retryable=True)
         failed = replace(run, failed_takes=run.failed_takes + 1)
         if failed.failed_takes >= self._limits.max_takes:
             text = f"no take of {failed.failed_takes} passed the review; the last failed: {names}"

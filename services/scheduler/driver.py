@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.chassis import logs
+from services.chassis.database import DATABASE_TROUBLE
 from services.chassis.errors import RemoteError
 from services.chassis.ids import new_id
 from services.scheduler import metrics
@@ -23,6 +24,10 @@ WATCH_INTERVAL_S = 1.0
 """How often a running stage asks whether its run was cancelled or taken over."""
 
 _log = logs.get_logger("scheduler.driver")
+
+
+class _TakenAway(Exception):
+    """Somebody else changed the run while its stage ran: it is theirs now."""
 
 
 class Driver:
@@ -64,18 +69,23 @@ class Driver:
             while step is not None and step.place is Place.HELD:
                 if self._closing.is_set():
                     raise HandBack
-                step = await self._save(await self._one_stage(step))
+                try:
+                    step = await self._save(await self._one_stage(step))
+                except _TakenAway:
+                    # Whoever changed it made a job where it goes on; a second one would only disturb.
+                    _log.info("the run was changed while its stage ran; leaving it to them")
+                    return
 
     async def _one_stage(self, run: Run) -> Change:
         """Runs the current stage and gives the step that follows, the next stage's begin included."""
         began = time.monotonic()
         try:
             outcome = await self._guarded(run)
-        except HandBack:
+        except (HandBack, _TakenAway):
             raise
         except Exception as error:  # noqa: BLE001 - it is the run's error, never the worker's
             metrics.STAGE_SECONDS.labels(run.stage.lower(), "failed").observe(time.monotonic() - began)
-            return self._machine.fail(run, _explain(error), jitter=self._jitter())
+            return self._machine.fail(run, _explain(run.stage, error), jitter=self._jitter())
         metrics.STAGE_SECONDS.labels(run.stage.lower(), "succeeded").observe(time.monotonic() - began)
         change = self._machine.finish(run, outcome)
         goes_on = change.run.place is Place.HELD and not self._closing.is_set()
@@ -91,8 +101,12 @@ class Driver:
                 await asyncio.wait(
                     (stage, closing), timeout=WATCH_INTERVAL_S, return_when=asyncio.FIRST_COMPLETED
                 )
-                if not stage.done() and (closing.done() or not await reporter.repeat()):
+                if stage.done():
+                    break
+                if closing.done():
                     raise HandBack
+                if not await reporter.repeat():
+                    raise _TakenAway
             return stage.result()
         finally:
             closing.cancel()
@@ -108,7 +122,6 @@ class Driver:
             self._admission.wake()
         if saved.state.final:
             self._announcer.wake()
-            metrics.RUNS_ENDED.labels(saved.state.lower()).inc()
             _log.info("run ended", state=saved.state, reason=saved.error.message if saved.error else "")
         return saved
 
@@ -129,16 +142,25 @@ class _Reporter:
             await self.repeat()
 
     async def repeat(self) -> bool:
+        """False where the run is somebody else's now. A database that is away ends no stage."""
         self.written_at = time.monotonic()
-        return await self.store.report(self.run, *self.last)
+        try:
+            return await self.store.report(self.run, *self.last)
+        except DATABASE_TROUBLE as error:
+            _log.debug("progress could not be written", detail=str(error))
+            return True
 
 
-def _explain(error: Exception) -> RunError:
+def _explain(stage: StageName, error: Exception) -> RunError:
     """Why a stage failed, as the run keeps it; what nobody expected goes to the log under an id."""
     if isinstance(error, RemoteError):
-        reason = error.remote_reason or "ERROR_REASON_DEPENDENCY_UNAVAILABLE"
+        reason, message = error.remote_reason, error.message
+        if not error.from_platform:
+            reason = "ERROR_REASON_DEPENDENCY_UNAVAILABLE"
+            code = error.remote_code.name.lower()
+            message = f"a service that {stage.lower()} needs does not answer: {code}"
         _log.warning("stage failed", reason=reason, detail=error.message, retryable=error.retryable)
-        return RunError(reason, error.message, error.retryable)
+        return RunError(reason, message, error.retryable)
     if isinstance(error, StageFailed):
         _log.warning("stage failed", reason=error.reason, detail=str(error), retryable=error.retryable)
         return RunError(error.reason, str(error), error.retryable)

@@ -3,7 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.metrics import REGISTRY
-from services.scheduler.domain import FINAL, StageName
+from services.scheduler.domain import FINAL, StageName, Verdict
 
 RUNS_STARTED = Counter(
     "aiartist_scheduler_runs_started", "Runs started, by whom.", ("started_by",), registry=REGISTRY
@@ -30,3 +30,5 @@ for _stage in StageName:
         STAGE_SECONDS.labels(_stage.lower(), _outcome)
 for _who in ("operator", "cadence"):
     RUNS_STARTED.labels(_who)
+for _verdict in Verdict:
+    DECISIONS.labels(_verdict.lower())

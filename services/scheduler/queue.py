@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.db import AsyncpgDriver
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
 from services.chassis import logs
-from services.chassis.database import DATABASE_TROUBLE, Connection, Database
+from services.chassis.database import DATABASE_TROUBLE, Connection, Database, connection_lost
+from services.scheduler.queue_driver import PatientDriver
 
 DRIVE = "drive"
 BATCH = 10
@@ -60,7 +61,7 @@ class Worker:
     async def run(self, closing: asyncio.Event) -> None:
         """Returns after `closing`, when every job in hand has ended. Outlives the database's absence."""
         while not closing.is_set():
-            manager = QueueManager(Queries(AsyncpgPoolDriver(self._database.pool)))
+            manager = QueueManager(Queries(PatientDriver(self._database.pool, closing)))
             for entrypoint, handler in self._handlers.items():
                 manager.entrypoint(entrypoint)(_job_handler(handler))
             stopper = asyncio.create_task(_stop_when(closing, manager))
@@ -92,7 +93,10 @@ def _job_handler(handler: Handler) -> Callable[[Job], Awaitable[None]]:
             raise RetryRequested(timedelta(seconds=again.delay_s)) from again
         except Exception as error:
             # Whatever happened, the job is not lost: what it stands for is in the run's row.
-            _log.error("a job failed and will be done again", entrypoint=job.entrypoint, exc_info=error)
+            if connection_lost(error):
+                _log.warning("the database broke off; the job will be done again", detail=str(error))
+            else:
+                _log.error("a job failed and will be done again", exc_info=error)
             raise RetryRequested(timedelta(seconds=RECONNECT_S)) from error
 
     return run

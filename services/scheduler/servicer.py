@@ -95,7 +95,11 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
             return scheduler_pb2.StartRunResponse(run=run_to_proto(started))
 
         async with self._store.transaction() as connection:
-            return await once(connection, request, scheduler_pb2.StartRunResponse, lambda: start(connection))
+            response = await once(
+                connection, request, scheduler_pb2.StartRunResponse, lambda: start(connection)
+            )
+        self._admission.wake()
+        return response
 
     async def GetRun(
         self, request: scheduler_pb2.GetRunRequest, context: Any

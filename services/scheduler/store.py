@@ -1,74 +1,33 @@
-"""Runs in PostgreSQL. A step of a run, its events and the next job commit in one transaction."""
+"""Every statement about runs, in PostgreSQL. A step of a run, its stages and its events are one statement."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import asyncpg
 
 from services.chassis.database import Connection, Database
+from services.chassis.errors import PageTokenError
 from services.chassis.paging import Page
-from services.scheduler.domain import (
-    Change,
-    Decision,
-    Event,
-    Place,
-    Run,
-    RunError,
-    RunState,
-    StageChange,
-    StageName,
-    Verdict,
-)
+from services.scheduler import metrics
+from services.scheduler.domain import Change, Run, RunState, StageName
 from services.scheduler.queue import RunQueue
+from services.scheduler.records import (
+    EventRecord,
+    News,
+    ProgressRecord,
+    StageRecord,
+    decision_json,
+    error_json,
+    error_of,
+    event_json,
+    run_of,
+    stage_json,
+)
 
 _SQL = Path(__file__).parent / "sql"
-_SAVE = (_SQL / "save_run.sql").read_text()
-_ADMIT = (_SQL / "admit.sql").read_text()
+_SAVE = (_SQL / "save_run.sql").read_text(encoding="utf-8")
+_ADMIT = (_SQL / "admit.sql").read_text(encoding="utf-8")
 _ADMISSION_LOCK = 7_201_501
-
-
-@dataclass(frozen=True, slots=True)
-class StageRecord:
-    """One execution of a stage."""
-
-    stage: StageName
-    take_number: int
-    state: str
-    attempts: int
-    started_at: datetime
-    ended_at: datetime | None
-    error: RunError | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventRecord:
-    """One event as it is kept."""
-
-    sequence: int
-    type: str
-    state: RunState
-    stage: StageName
-    take_number: int
-    attempt: int
-    error: RunError | None
-    message: str
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressRecord:
-    """How far the running stage is."""
-
-    stage: StageName
-    take_number: int
-    step: str
-    done: int
-    total: int
-    time: datetime
 
 
 class Store:
@@ -113,17 +72,17 @@ class Store:
             run.id, run.artist_id, run.state, run.stage, run.place, run.autopilot, run.started_by, run.note,
             due_at,
         )  # fmt: skip
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     async def read(self, run_id: str) -> Run | None:
         async with self._database.acquire() as connection:
             row = await connection.fetchrow("SELECT * FROM runs WHERE id = $1", run_id)
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     async def lock(self, connection: Connection, run_id: str) -> Run | None:
         """The run, kept from all others until the transaction ends."""
         row = await connection.fetchrow("SELECT * FROM runs WHERE id = $1 FOR UPDATE", run_id)
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     async def stages(self, run_id: str) -> list[StageRecord]:
         async with self._database.acquire() as connection:
@@ -137,14 +96,14 @@ class Store:
         return [
             StageRecord(
                 StageName(r["stage"]), r["take_number"], r["state"], r["attempts"], r["started_at"],
-                r["ended_at"], _error(r["error"]),
+                r["ended_at"], error_of(r["error"]),
             )
             for r in rows
         ]  # fmt: skip
 
     async def page(self, page: Page, *, artist_id: str, states: Sequence[RunState]) -> tuple[list[Run], str]:
         """Runs, newest first."""
-        after = None if page.after is None else (datetime.fromisoformat(page.after[0]), page.after[1])
+        after = None if page.after is None else (_page_time(page.after[0]), page.after[1])
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
                 """
@@ -159,7 +118,7 @@ class Store:
                 page.size + 1,
             )  # fmt: skip
         kept, token = page.cut(rows, key=lambda row: (row["created_at"].isoformat(), row["id"]))
-        return [_run(row) for row in kept], token
+        return [run_of(row) for row in kept], token
 
     async def save(self, change: Change) -> Run | None:
         """Commits one step; None where the run was changed by somebody else since it was read."""
@@ -173,11 +132,13 @@ class Store:
             _SAVE,
             run.id, run.version, run.state, run.stage, run.place, run.take_number, run.attempts, run.failures,
             run.failed_takes, run.note, run.title, run.brief_id, run.take_id, run.content_digest,
-            run.release_id, run.location, _decision_json(run.decision), _error_json(run.error),
-            [_stage_json(stage) for stage in change.stages], [_event_json(event) for event in change.events],
+            run.release_id, run.location, decision_json(run.decision), error_json(run.error),
+            [stage_json(stage) for stage in change.stages], [event_json(event) for event in change.events],
             change.delay_s, change.expires_in_s, run.state.final,
         )  # fmt: skip
-        return None if row is None else _run(row)
+        if row is not None and run.state.final:
+            metrics.RUNS_ENDED.labels(run.state.lower()).inc()
+        return None if row is None else run_of(row)
 
     async def admit(self) -> int:
         """Gives out free places, a job with each in the same transaction; how many."""
@@ -194,7 +155,7 @@ class Store:
             rows = await connection.fetch(
                 "SELECT * FROM runs WHERE NOT announced ORDER BY updated_at LIMIT $1", limit
             )
-        return [_run(row) for row in rows]
+        return [run_of(row) for row in rows]
 
     async def mark_announced(self, runs: Sequence[Run]) -> None:
         """People have been told, of each run as it was read."""
@@ -239,7 +200,7 @@ class Store:
                 """,
                 limit,
             )
-        return [_run(row) for row in rows]
+        return [run_of(row) for row in rows]
 
     async def anybody_wants_a_place(self) -> bool:
         """True where a run could go on now."""
@@ -270,37 +231,42 @@ class Store:
             )
         return {row["artist_id"]: (row["created_at"], row["busy"]) for row in rows}
 
-    async def events_after(self, run_id: str, sequence: int) -> tuple[list[EventRecord], RunState | None]:
-        """The run's later events and its state by them; None where there is no such run."""
+    async def news(self, run_id: str, sequence: int) -> News | None:
+        """What happened to a run after an event, as of one moment; None where there is no such run."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
                 """
-                SELECT r.state AS run_state, r.events AS last, e.*
-                FROM runs r LEFT JOIN run_events e ON e.run_id = r.id AND e.sequence > $2
+                SELECT r.state AS run_state, r.events AS last_sequence, e.*,
+                    p.step, p.done, p.total, p.time AS progress_time,
+                    r.stage AS run_stage, r.take_number AS run_take_number
+                FROM runs r
+                LEFT JOIN run_events e ON e.run_id = r.id AND e.sequence > $2
+                LEFT JOIN run_progress p
+                    ON p.run_id = r.id AND p.stage = r.stage AND p.take_number = r.take_number
                 WHERE r.id = $1 ORDER BY e.sequence
                 """,
                 run_id, sequence,
             )  # fmt: skip
         if not rows:
-            return [], None
+            return None
         events = [
             EventRecord(
                 r["sequence"], r["type"], RunState(r["state"]), StageName(r["stage"]), r["take_number"],
-                r["attempt"], _error(r["error"]), r["message"], r["time"],
+                r["attempt"], error_of(r["error"]), r["message"], r["time"],
             )
             for r in rows
             if r["sequence"] is not None
         ]  # fmt: skip
-        return events, RunState(rows[0]["run_state"])
-
-    async def progress(self, run_id: str) -> ProgressRecord | None:
-        async with self._database.acquire() as connection:
-            row = await connection.fetchrow("SELECT * FROM run_progress WHERE run_id = $1", run_id)
-        if row is None:
-            return None
-        return ProgressRecord(
-            StageName(row["stage"]), row["take_number"], row["step"], row["done"], row["total"], row["time"]
-        )
+        run = rows[0]
+        progress = (
+            ProgressRecord(
+                StageName(run["run_stage"]), run["run_take_number"], run["step"], run["done"], run["total"],
+                run["progress_time"],
+            )
+            if run["step"]
+            else None
+        )  # fmt: skip
+        return News(events, RunState(run["run_state"]), run["last_sequence"], progress)
 
     async def report(self, run: Run, step: str, done: int, total: int) -> bool:
         """Notes how far the stage is; False where the run is no longer at this version."""
@@ -319,82 +285,11 @@ class Store:
         return row is not None
 
 
-def _run(row: asyncpg.Record) -> Run:
-    decision = row["decision"]
-    return Run(
-        id=row["id"],
-        artist_id=row["artist_id"],
-        state=RunState(row["state"]),
-        stage=StageName(row["stage"]),
-        autopilot=row["autopilot"],
-        started_by=row["started_by"],
-        version=row["version"],
-        place=Place(row["place"]),
-        take_number=row["take_number"],
-        attempts=row["attempts"],
-        failures=row["failures"],
-        failed_takes=row["failed_takes"],
-        note=row["note"],
-        title=row["title"],
-        brief_id=row["brief_id"],
-        take_id=row["take_id"],
-        content_digest=row["content_digest"],
-        release_id=row["release_id"],
-        location=row["location"],
-        decision=None
-        if decision is None
-        else Decision(
-            Verdict(decision["verdict"]),
-            decision["content_digest"],
-            decision["decided_by"],
-            decision["reason"],
-            row["decided_at"],
-        ),
-        error=_error(row["error"]),
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        approval_expires_at=row["approval_expires_at"],
-    )
-
-
-def _error(value: dict[str, Any] | None) -> RunError | None:
-    return None if value is None else RunError(value["reason"], value["message"], value["retryable"])
-
-
-def _error_json(error: RunError | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    return {"reason": error.reason, "message": error.message, "retryable": error.retryable}
-
-
-def _stage_json(change: StageChange) -> dict[str, Any]:
-    return {
-        "stage": change.stage,
-        "take_number": change.take_number,
-        "state": change.state,
-        "begins": change.begins,
-        "error": _error_json(change.error),
-    }
-
-
-def _event_json(event: Event) -> dict[str, Any]:
-    return {
-        "type": event.type,
-        "state": event.state,
-        "stage": event.stage,
-        "take_number": event.take_number,
-        "attempt": event.attempt,
-        "error": _error_json(event.error),
-        "message": event.message,
-    }
-
-
-def _decision_json(decision: Decision | None) -> dict[str, str] | None:
-    if decision is None:
-        return None
-    return {
-        "verdict": decision.verdict,
-        "content_digest": decision.content_digest,
-        "decided_by": decision.decided_by,
-        "reason": decision.reason,
-    }
+def _page_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise PageTokenError from error
+    if time.tzinfo is None:
+        raise PageTokenError
+    return time

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from aiartist.scheduler.v1 import scheduler_pb2
 from services.chassis.errors import FieldViolation, InvalidInput, NotFound
 from services.scheduler.convert import event_to_proto, progress_to_proto
-from services.scheduler.domain import RunState
 from services.scheduler.store import Store
 
 POLL_S = 0.3
 HEARTBEAT_S = 10.0
+_NOT_OURS = FieldViolation("resume_token", "is not one that WatchRun gave out for this run")
 
 
 async def watch(
@@ -22,31 +23,32 @@ async def watch(
     told_progress = None
     told_at = time.monotonic()
     while not closing.is_set():
-        events, state = await store.events_after(run_id, sequence)
-        if state is None:
+        news = await store.news(run_id, sequence)
+        if news is None:
             raise NotFound("run", run_id)
-        for event in events:
+        if sequence > news.last_sequence:
+            raise InvalidInput([_NOT_OURS])
+        for event in news.events:
             sequence = event.sequence
+            told_at = time.monotonic()
             yield scheduler_pb2.WatchRunResponse(event=event_to_proto(event), resume_token=str(sequence))
-        if state.final:
+        if news.state.final:
             return
-        progress = None if state is RunState.AWAITING_APPROVAL else await store.progress(run_id)
-        if progress is not None and progress.step and progress != told_progress:
-            told_progress = progress
-            message = progress_to_proto(progress, state)
+        if news.progress is not None and news.progress != told_progress:
+            told_progress = news.progress
+            told_at = time.monotonic()
+            message = progress_to_proto(news.progress, news.state)
             yield scheduler_pb2.WatchRunResponse(event=message, resume_token=str(sequence))
-            told_at = time.monotonic()
-        if events:
-            told_at = time.monotonic()
         elif time.monotonic() - told_at >= HEARTBEAT_S:
             told_at = time.monotonic()
             yield scheduler_pb2.WatchRunResponse(resume_token=str(sequence))
-        await asyncio.sleep(POLL_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), POLL_S)
 
 
 def _sequence_of(resume_token: str) -> int:
     if not resume_token:
         return 0
     if not resume_token.isascii() or not resume_token.isdigit() or len(resume_token) > 18:
-        raise InvalidInput([FieldViolation("resume_token", "is not one that WatchRun gave out")])
+        raise InvalidInput([_NOT_OURS])
     return int(resume_token)

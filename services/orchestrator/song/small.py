@@ -27,11 +27,11 @@ from services.orchestrator.song.scenes import pictures_for
 from services.orchestrator.song.text import lines_of, stems, word_set, words_of
 from services.orchestrator.song.titles import choose_title
 
-ASKS = {Kind.VERSE: 5, Kind.CHORUS: 6, Kind.BRIDGE: 4, Kind.PRE_CHORUS: 4}
+ASKS = {Kind.VERSE: 4, Kind.CHORUS: 5, Kind.BRIDGE: 3, Kind.PRE_CHORUS: 3}
 """First asks for four lines of a part."""
-REPAIR_ASKS = 4
+REPAIR_ASKS = 3
 REPAIR_ROUNDS = 2
-TITLE_ASKS = 3
+TITLE_ASKS = 2
 PICTURES = 8
 MAX_TOKENS = 120
 _TWO_QUATRAINS_MS = 26_000
@@ -136,7 +136,7 @@ def _line_count(part: Part, form: Form) -> int:
 
 
 def _asks(part: Part, form: Form) -> int:
-    return ASKS[part.kind] + (3 if _line_count(part, form) == 8 else 0)
+    return ASKS[part.kind] + (2 if _line_count(part, form) == 8 else 0)
 
 
 async def _fill(desk: _Desk, places: Sequence[tuple[Part, int]]) -> None:

@@ -1,6 +1,7 @@
 """From a brief to a score: who plays what in which section."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from aiartist.common.v1 import brief_pb2
 from services.release.music import drumming, form
@@ -120,7 +121,7 @@ def _breaks(genre: Genre, sections: tuple[Section, ...]) -> tuple[tuple[float, f
     """The held breath before a chorus that was built up to: everything but the lead is silent for a beat."""
     if not genre.drums.builds:
         return ()
-    pairs = zip(sections, sections[1:], strict=False)
+    pairs = pairwise(sections)
     return tuple((b.start - 1.0, b.start) for a, b in pairs if a.kind == "pre_chorus" and b.kind == "chorus")
 
 
@@ -155,9 +156,10 @@ def _finish(
                 note.vowel,
             )
         )
-    playing = [note for note in kept if note.start >= end - 2 * BEATS_PER_BAR]
-    if playing and final:
-        force = max(note.velocity for note in playing)
+    playing = [note.velocity for note in kept if note.start >= end - 2 * BEATS_PER_BAR]
+    # A song of one bar is nothing but its last chord.
+    if final and (playing or end <= 0):
+        force = max(playing, default=0.7)
         kept.extend(Note(end, BEATS_PER_BAR, pitch, force, 0.35) for pitch in final)
     return tuple(sorted(kept, key=lambda note: (note.start, note.pitch)))
 

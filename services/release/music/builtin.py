@@ -4,11 +4,11 @@ import numpy as np
 
 from aiartist.common.v1 import brief_pb2
 from services.release.music.arranger import arrange
+from services.release.music.casting import cast_voices
 from services.release.music.genres import genre_named
 from services.release.music.mixer import mix
 from services.release.music.provider import SAMPLE_RATE, ProgressFn, Rendering
 from services.release.music.seeds import derive
-from services.release.music.synth.patches import cast_voices
 
 
 class BuiltinProvider:

@@ -21,7 +21,8 @@ Pick = Literal["chord", "up", "down", "updown", "broken", "top", "root"]
 class Figure:
     """How an accompanying part moves: a rhythm, and which notes of the chord it takes.
 
-    Rhythms have 16 steps a bar, or 32 for two bars: `X` `x` `o` `g` strike from hard to ghostly, `-` holds, `.` rests.
+    Rhythms have 16 steps a bar, or 32 for two bars: `X` `x` `o` `g` strike from hard to ghostly, `-` holds,
+    `.` rests. An empty rhythm holds every chord for as long as it stands.
     """
 
     rhythm: str
@@ -81,8 +82,8 @@ class Layer:
 class BassStyle:
     """The bass.
 
-    Patterns have 16 steps a bar, or 32: `R` root, `O` its octave, `5` fifth, `3` third, `7` the chord's last tone, `A` a step
-    towards the next root, `-` holds, `.` rests.
+    Patterns have 16 steps a bar, or 32: `R` root, `O` its octave, `5` fifth, `3` third, `7` the chord's
+    last tone, `A` a step towards the next root, `-` holds, `.` rests.
     """
 
     voices: tuple[str, ...]
@@ -143,8 +144,10 @@ class Stroke:
 
 
 Groove = Mapping[str, str]
-"""Steps by drum, 16 a bar (one, two or four bars): `X` `x` `o` `g` from hard to ghostly, `2` `3` `4` so many strokes
-within the step."""
+"""Steps by drum, 16 a bar over one, two or four bars.
+
+`X` `x` `o` `g` from hard to ghostly; `2` `3` `4`: so many strokes within the step.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +235,9 @@ class Genre:
 
 
 def by_section(table: Mapping[str, T], section: Section, default: T) -> T:
-    """The value for a section: of `chorus_final` for the last chorus, of `chorus2`, of `chorus`, of `""`, or none.
+    """The value of `chorus_final`, `chorus2`, `chorus` or `""`, whichever the table names first.
 
-    The first of these that the table names counts.
+    `chorus_final` is the last of several choruses.
     """
     kind = section.kind
     for name in (f"{kind}_final" if section.final else kind, f"{kind}{section.number}", kind, ""):

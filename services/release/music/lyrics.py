@@ -31,7 +31,8 @@ def _word_syllables(word: str, *, english: bool) -> list[Vowel]:
     )
     plain = plain.replace("'", "").replace("’", "")
     if english:
-        # The y of "yes" is no vowel, and the e of "fire" or "loved" isn't sung (that of "little" or "wanted" is).
+        # The y of "yes" is no vowel, the e of "fire" and "loved" isn't sung, that of "little" and "wanted"
+        # is.
         plain = re.sub(r"^y(?=[aeiou])", "", plain)
         if len(_NUCLEUS.findall(plain)) > 1:
             plain = re.sub(

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.release.music.genre import Genre
 from services.release.music.harmony import Harmony
@@ -235,9 +236,9 @@ class Melodist:
         return tuple(steps)
 
     def _beauty(self, steps: Sequence[int], line: Line, beats: Sequence[float]) -> float:
-        """How well a line sings: steps more than leaps, leaps that are filled, one summit, a shape that recurs."""
+        """How well a line sings: steps, leaps that are filled, one summit, a shape that recurs."""
         score = 0.0
-        moves = [b - a for a, b in zip(steps, steps[1:], strict=False)]
+        moves = [b - a for a, b in pairwise(steps)]
         for move, following in zip(moves, [*moves[1:], 0], strict=True):
             size = abs(move)
             score += {0: -0.35, 1: 1.0, 2: 0.5}.get(size, 0.4 * self._style.lively if size <= 4 else -3.0)

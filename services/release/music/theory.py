@@ -121,7 +121,7 @@ def chord(key: Key, symbol: str, colour: str = "") -> Chord:
 
 @lru_cache(maxsize=16384)
 def _placements(classes: tuple[int, ...], low: int, high: int) -> tuple[tuple[int, ...], ...]:
-    """Voicings of the pitch classes between `low` and `high`: close ones, ones in thirds, and both with a voice dropped."""
+    """Voicings between `low` and `high`: close ones, ones in thirds, and both with a voice dropped."""
     found: set[tuple[int, ...]] = set()
     close = tuple(sorted(classes, key=lambda c: (c - classes[0]) % 12))
     for stack in (close, classes):
@@ -142,14 +142,14 @@ def voice_lead(
 ) -> list[tuple[int, ...]]:
     """Voices each chord between `low` and `high` so that the parts move as little as they can.
 
-    `rootless` leaves the root of a chord of four and more tones to the bass, but for the last chord, which should stand on
-    its own. The range must span 23 semitones at least, so that every chord fits somewhere.
+    `rootless` leaves the root of a chord of four and more tones to the bass, but for the last chord, which
+    should stand on its own. The range must span 23 semitones at least, so that every chord fits somewhere.
     """
     centre = (low + high) / 2
     led: list[tuple[int, ...]] = []
     for index, current in enumerate(chords):
         classes = tuple(dict.fromkeys(current.tones))
-        if rootless and len(classes) > voices - 1 and index < len(chords) - 1:
+        if rootless and len(classes) > 3 and index < len(chords) - 1:
             classes = classes[1:]
         if len(classes) > voices:
             # The fifth says least about a chord.

@@ -20,7 +20,7 @@ def bounded(
     digits: int = 1,
     what: str = "",
 ) -> audio_pb2.ReviewCheck:
-    """A check that passes from `least` to `most` and has the outcome `otherwise` beyond; `name` carries the unit."""
+    """A check that passes from `least` to `most`, else has the outcome `otherwise`."""
     shown = f"{measured:.{digits}f}{' ' if unit else ''}{unit}"
     outcome, message = PASS, shown
     if least is not None and measured < least:

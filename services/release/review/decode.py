@@ -31,8 +31,8 @@ class Decoded:
 def decode(path: Path) -> Decoded:
     """Decodes a file from its first to its last sample.
 
-    A FLAC file carries the length and the MD5 of what went in: both are checked. Never raises for what is in the file;
-    `OSError` for a file that can't be opened.
+    A FLAC file carries the length and the MD5 of what went in: both are checked. Never raises for what is
+    in the file; `OSError` for a file that can't be opened.
     """
     size = path.stat().st_size
     nothing = np.zeros((0, 1), dtype=np.float32)
@@ -65,5 +65,5 @@ def _matches_md5(path: Path, raw: NDArray[np.int32], bits: int) -> bool:
         return True
     width = bits // 8
     little = np.ascontiguousarray(raw.astype("<i4")).view(np.uint8).reshape(-1, 4)
-    found = hashlib.md5(np.ascontiguousarray(little[:, 4 - width :]), usedforsecurity=False).digest()
+    found = hashlib.md5(little[:, 4 - width :].tobytes(), usedforsecurity=False).digest()
     return found == wanted

@@ -1,7 +1,8 @@
 """Fingerprints: whether two recordings are the same one, whatever their level, encoding or start.
 
-A fingerprint has 32 bits for each 0.093 s of sound: for each pair of neighbouring bands, whether their difference grew since
-the frame before (after Haitsma and Kalker, 2002). Level cancels out of it, and so does any gentle filter.
+A fingerprint has 32 bits for each 0.093 s of sound: for each pair of neighbouring bands, whether their
+difference grew since the frame before (after Haitsma and Kalker, 2002). Level cancels out of it, and so
+does a gentle filter.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ _LEAST_FRAMES = 64
 
 
 def fingerprint(samples: NDArray[np.float32], sample_rate: int) -> bytes:
-    """The fingerprint of a recording of shape (n, channels), 43 bytes a second; empty of bits for less than 1 s.
+    """The fingerprint of a recording of shape (n, channels), 43 bytes a second; bare for less than 1 s.
 
     The sample rate must be 11,025 Hz at least, and may differ from one recording to the other.
     """
@@ -43,7 +44,8 @@ def fingerprint(samples: NDArray[np.float32], sample_rate: int) -> bytes:
 def similarity(one: bytes, other: bytes) -> float:
     """How alike two recordings are, 0 to 1: 1 for the same bits at some offset, near 0 for unrelated ones.
 
-    It is one minus twice the share of bits that differ, at the best offset. Raises `ValueError` for what is no fingerprint.
+    It is one minus twice the share of bits that differ, at the best offset. Raises `ValueError` for what is
+    no fingerprint.
     """
     a, b = _signs(one), _signs(other)
     if len(a) < _LEAST_FRAMES or len(b) < _LEAST_FRAMES:

@@ -1,4 +1,4 @@
-"""Silence, clipping, offset and the two sides. Samples are float arrays of shape (n, channels), full scale at 1."""
+"""Silence, clipping, offset and the two sides. Samples have the shape (n, channels), full scale at 1."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def silences(samples: Samples, sample_rate: int) -> Silences:
 
 
 def clipped(samples: Samples) -> int:
-    """Samples that lie on a flat top: three and more in a row at full scale, or six and more equal ones at the peak."""
+    """Samples on flat tops: three and more in a row at full scale, or six and more equal ones at the peak."""
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < 1e-3:
         return 0
@@ -62,7 +62,7 @@ def dc_offset(samples: Samples) -> float:
 
 
 def correlation(samples: Samples) -> float:
-    """How alike the two channels are: 1 the same, 0 unrelated, -1 opposite; 1 for one channel or a silent one."""
+    """How alike the channels are: 1 the same, 0 unrelated, -1 opposite; 1 for one channel alone."""
     if samples.shape[1] != 2:
         return 1.0
     left, right = samples[:, 0].astype(np.float64), samples[:, 1].astype(np.float64)

@@ -3,8 +3,6 @@
 Samples are float arrays of shape (n, channels).
 """
 
-from typing import cast
-
 import numpy as np
 import pyloudnorm
 import scipy.signal
@@ -40,7 +38,7 @@ def weighted_power(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
 
 
 def gated_lufs(power: NDArray[np.float64]) -> float:
-    """Integrated loudness from `weighted_power`: blocks of 0.4 s, gated at -70 LUFS and 10 LU below the rest."""
+    """Integrated loudness from `weighted_power`: 0.4 s blocks, gated at -70 LUFS and 10 LU below the rest."""
     if len(power) < 4:
         return SILENT_LUFS
     blocks = _running_mean(power, 4)
@@ -124,10 +122,10 @@ def _k_weighting(sample_rate: int) -> NDArray[np.float64]:
     return np.array([shelf, high_pass])
 
 
-def _lufs(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
-    return cast(NDArray[np.float64], -0.691 + 10.0 * np.log10(np.maximum(power, 1e-15)))
+def _lufs(power: NDArray[np.float64] | np.floating) -> NDArray[np.float64]:
+    return np.asarray(-0.691 + 10.0 * np.log10(np.maximum(power, 1e-15)), dtype=np.float64)
 
 
 def _running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     sums = np.cumsum(np.concatenate([[0.0], values]))
-    return cast(NDArray[np.float64], (sums[width:] - sums[:-width]) / width)
+    return np.asarray((sums[width:] - sums[:-width]) / width, dtype=np.float64)

@@ -8,19 +8,22 @@ import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
+from aiartist.common.v1 import audio_pb2, brief_pb2
 from services.release.music.theory import Key
 from services.release.review import levels, loudness, rhythm, tonality
 from services.release.review.checks import FAIL, PASS, WARN, bounded
 from services.release.review.decode import decode
 from services.release.review.fingerprint import fingerprint, similarity
 
-from aiartist.common.v1 import audio_pb2, brief_pb2
-
 SAMPLE_RATE = 44_100
 LOUDNESS_LUFS = (-14.5, -13.5)
 TRUE_PEAK_DBTP = -1.0
-SAME_RECORDING = 0.5
-"""From this similarity on a take is a duplicate. Measured: see `docs` of the release service."""
+SAME_RECORDING = 0.4
+"""From this similarity on a take is a duplicate.
+
+Measured on 48 songs: copies, re-encoded at low rates, cut, filtered or with noise, have 0.65 and more;
+other songs 0.1 at most, and other songs of the same genre, key, tempo and form 0.23 at most.
+"""
 
 _BEATS_PER_BAR = 4
 
@@ -105,7 +108,7 @@ def _whole(fault: str) -> audio_pb2.ReviewCheck:
 
 
 def _duration(seconds: float, brief: brief_pb2.Brief) -> audio_pb2.ReviewCheck:
-    """The brief's form and its wanted length both count: a take may be as long as either says, and ring out after that."""
+    """The brief's form and its wanted length both count: a take may be as long as either says."""
     bars = sum(section.bars for section in brief.sections)
     complete = bars > 0 and all(section.bars for section in brief.sections) and brief.tempo_bpm > 0
     wanted = [brief.target_duration_ms / 1_000] if brief.target_duration_ms else []
@@ -180,5 +183,5 @@ def _key(estimate: tonality.KeyEstimate | None, wanted: str) -> audio_pb2.Review
 
 
 def _near_duplicate(own: bytes, catalogue: Sequence[bytes]) -> audio_pb2.ReviewCheck:
-    nearest = max((similarity(own, other) for other in catalogue), default=0.0)
+    nearest = max((similarity(own, other) for other in catalogue if other), default=0.0)
     return bounded("near_duplicate_similarity", nearest, most=SAME_RECORDING, digits=2)

@@ -1,5 +1,7 @@
 """Tempo from the sound alone."""
 
+from typing import cast
+
 import numpy as np
 import scipy.fft
 import scipy.ndimage
@@ -13,7 +15,8 @@ _USUAL, _WIDTH = 112.0, 1.2
 # The kick, the snare and the hats each have a rhythm of their own, which their sum would hide.
 _GROUPS = 6
 
-# Bars have four beats, so music repeats after 1, 2, 4, 8 ... beats and is divided by halves; after 3, 6 or 12 it repeats less.
+# Bars have four beats, so music repeats after 1, 2, 4, 8 ... beats and is divided by halves; after 3, 6 or
+# 12 beats it repeats less.
 _REPEATS = (
     *((multiple, 1.0) for multiple in (1.0, 2.0, 4.0, 8.0, 16.0)),
     *((multiple, 0.5) for multiple in (0.25, 0.5)),
@@ -38,11 +41,12 @@ def onset_strength(mono: NDArray[np.float32], sample_rate: int) -> NDArray[np.fl
         levels.append(np.log1p(100.0 * (spectrum**2 @ filters)))
     rise = np.maximum(0.0, np.diff(np.concatenate(levels), axis=0))
     grouped = rise.reshape(len(rise), _GROUPS, -1).mean(axis=2)
-    return np.maximum(0.0, grouped - scipy.ndimage.uniform_filter1d(grouped, 43, axis=0, mode="nearest"))
+    usual = scipy.ndimage.uniform_filter1d(grouped, 43, axis=0, mode="nearest")
+    return cast(NDArray[np.float64], np.maximum(0.0, grouped - usual))
 
 
 def tempo_bpm(mono: NDArray[np.float32], sample_rate: int) -> float:
-    """The tempo in beats a minute, from 40 to 220; may be an octave off, as people may. 0 where there is no pulse."""
+    """The tempo in beats a minute, 40 to 220; may be an octave off. 0 where there is no pulse."""
     strength = onset_strength(mono, sample_rate)
     if len(strength) < 200 or not strength.any():
         return 0.0
@@ -66,7 +70,7 @@ def _likeness(strength: NDArray[np.float64]) -> NDArray[np.float64]:
     each = scipy.fft.irfft(np.abs(scipy.fft.rfft(centred, n, axis=0)) ** 2, n, axis=0)[:total]
     mean = (each / (each[0] + 1e-12)).mean(axis=1)
     # Long lags have fewer pairs; this puts them on one scale.
-    return mean * total / np.maximum(total - np.arange(total), total // 4)
+    return cast(NDArray[np.float64], mean * total / np.maximum(total - np.arange(total), total // 4))
 
 
 def _fine(likeness: NDArray[np.float64], beats: NDArray[np.float64]) -> NDArray[np.float64]:

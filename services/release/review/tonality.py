@@ -1,6 +1,7 @@
 """Key from the sound alone."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import scipy.fft
@@ -14,6 +15,8 @@ _BASS_HZ = 200.0
 # How much of a note's strength its first overtones have, by their distance in semitones.
 _OVERTONES = ((12, 0.25), (19, 0.17), (24, 0.12), (28, 0.1), (31, 0.07))
 _ENDING_S = 2.6
+# Below this share of all notes the low ones are only what leaks out of higher ones.
+_HEARD_BASS = 0.03
 
 # How well each degree fits a key, C first, from the probe-tone experiments of Krumhansl and Kessler (1982).
 _PROFILES: dict[Mode, tuple[float, ...]] = {
@@ -43,8 +46,9 @@ class KeyEstimate:
 def estimate_key(mono: NDArray[np.float32], sample_rate: int) -> KeyEstimate | None:
     """The key that fits best; None for silence and for less than a second.
 
-    A profile alone often mistakes a key for its relative or its neighbour, which share all notes or all but one. What tells
-    them apart is where the bass stands and where the song comes to rest, so both have a say.
+    A profile alone often mistakes a key for its relative or its neighbour, which share all notes or all but
+    one. What tells them apart is where the bass stands and where the song comes to rest, so both have a
+    say.
     """
     notes = _notes(mono, sample_rate)
     loud = notes.sum(axis=1)
@@ -52,6 +56,8 @@ def estimate_key(mono: NDArray[np.float32], sample_rate: int) -> KeyEstimate | N
         return None
     whole = _folded(notes / np.sqrt(np.maximum(loud, 1e-9))[:, None])
     bass = _folded(notes[:, : _note_at(_BASS_HZ)])
+    if bass.sum() < _HEARD_BASS * notes.sum():
+        bass[:] = 0.0
     last = int(np.flatnonzero(loud > loud.max() * 0.003)[-1]) + 1
     ending = _folded(notes[max(0, last - round(_ENDING_S / _HOP_S)) : last])
     best, best_score = None, -np.inf
@@ -92,18 +98,18 @@ def _notes(mono: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
     notes = np.concatenate(parts)
     for distance_up, share in _OVERTONES:
         notes[:, distance_up:] -= np.float32(share) * notes[:, :-distance_up]
-    return np.maximum(notes, 0.0)
+    return cast(NDArray[np.float32], np.maximum(notes, 0.0))
 
 
 def _note_at(hz: float) -> int:
-    return round(69.0 + 12.0 * np.log2(hz / 440.0))
+    return round(float(69.0 + 12.0 * np.log2(hz / 440.0)))
 
 
 def _folded(notes: NDArray[np.float32]) -> NDArray[np.float64]:
     """Strength by pitch class, C first."""
     total = np.zeros(-(-notes.shape[1] // 12) * 12)
     total[: notes.shape[1]] = notes.sum(axis=0)
-    return total.reshape(-1, 12).sum(axis=0)
+    return cast(NDArray[np.float64], total.reshape(-1, 12).sum(axis=0))
 
 
 def _alike(present: NDArray[np.float64], profile: tuple[float, ...], tonic: int) -> float:

@@ -1,10 +1,14 @@
 """Approve: autopilot decides, or a person is asked and the run waits as a row."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
 import grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
 from services.chassis.errors import remote_error
+from services.scheduler.convert import timestamp
 from services.scheduler.domain import (
     AskPerson,
     Decided,
@@ -18,6 +22,8 @@ from services.scheduler.domain import (
 from services.scheduler.stages import Report
 from services.scheduler.stages.streams import SHORT_CALL_S
 
+_ASKED_BEFORE = "ERROR_REASON_REQUEST_ID_REUSED"
+
 
 class Approve:
     name = StageName.APPROVE
@@ -27,9 +33,14 @@ class Approve:
         self,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         notifier: notifier_pb2_grpc.NotifierServiceStub,
+        *,
+        now: Callable[[], Awaitable[datetime]],
+        ttl_s: float,
     ) -> None:
         self._artist_db = artist_db
         self._notifier = notifier
+        self._now = now
+        self._ttl = timedelta(seconds=ttl_s)
 
     async def run(self, run: Run, report: Report) -> Outcome:
         if run.autopilot:
@@ -37,7 +48,10 @@ class Approve:
         try:
             await self._ask(run)
         except grpc.aio.AioRpcError as error:
-            raise remote_error(error) from error
+            remote = remote_error(error)
+            # Asked already, before a crash; only how the artist is called has changed since.
+            if remote.remote_reason != _ASKED_BEFORE:
+                raise remote from error
         return AskPerson()
 
     async def _ask(self, run: Run) -> None:
@@ -59,6 +73,7 @@ class Approve:
                 content_digest=run.content_digest,
                 audio=take.take.audio,
                 review=take.take.review,
+                expires_at=timestamp(await self._now() + self._ttl),
             ),
             timeout=SHORT_CALL_S,
         )

@@ -155,7 +155,7 @@ GENRE = Genre(
         echo_feedback=0.55,
         duck_s=0.4,
         atmosphere="wash",
-        atmosphere_db=-36.0,
+        atmosphere_db=-39.0,
         glue_db=1.5,
         ring_s=3.6,
     ),

@@ -194,7 +194,7 @@ GENRE = Genre(
         tape_wow_cents=6.0,
         tape_dull_hz=8_500,
         atmosphere="crackle",
-        atmosphere_db=-37.0,
+        atmosphere_db=-41.0,
         glue_db=2.0,
         ring_s=2.6,
     ),

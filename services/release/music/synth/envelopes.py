@@ -32,7 +32,9 @@ def seconds(time: float) -> int:
 
 def decay(total: int, time: float) -> Signal:
     """From 1 down by 60 dB in `time` seconds, over `total` samples."""
-    return np.exp(np.arange(total, dtype=np.float32) * np.float32(-6.908 / (time * SAMPLE_RATE)))
+    return cast(
+        Signal, np.exp(np.arange(total, dtype=np.float32) * np.float32(-6.908 / (time * SAMPLE_RATE)))
+    )
 
 
 def adsr(envelope: Envelope, held: int, total: int) -> Signal:

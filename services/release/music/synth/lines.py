@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +177,7 @@ class Lead:
 
 @dataclass(slots=True)
 class EightOhEight:
-    """The long tuned kick: a sine that drops into its pitch, slides, and is driven until it can be heard small."""
+    """The long tuned kick: a sine that drops into its pitch, slides, and is driven to be heard small."""
 
     decay_s: float = 1.8
     drive: float = 2.2
@@ -223,4 +223,4 @@ def _smoothed(curve: Signal, width: int) -> Signal:
     """A running mean over `width` samples, centred."""
     padded = np.pad(curve.astype(np.float64), (width // 2 + 1, width - width // 2 - 1), mode="edge")
     sums = np.cumsum(padded)
-    return cast(Signal, ((sums[width:] - sums[:-width]) / width).astype(np.float32)[: len(curve)])
+    return ((sums[width:] - sums[:-width]) / width).astype(np.float32)[: len(curve)]

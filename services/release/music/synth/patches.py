@@ -1,13 +1,10 @@
-"""The sounds by name: how each voice is set up, and which plain words for instruments mean it."""
+"""The sounds by name: how each voice is set up."""
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.release.music.genre import Genre
-from services.release.music.seeds import dice
 from services.release.music.synth import bodies
 from services.release.music.synth.envelopes import Envelope
 from services.release.music.synth.lines import EightOhEight, Lead, LineVoice
@@ -273,42 +270,6 @@ _LINES: dict[str, Callable[[], LineVoice]] = {
     "eight_oh_eight": EightOhEight,
 }
 
-# Longer names first: an "electric piano" is no piano.
-_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("electric piano", ("electric_piano",)),
-    ("rhodes", ("electric_piano",)),
-    ("felt piano", ("felt_piano",)),
-    ("piano", ("piano", "felt_piano")),
-    ("muted guitar", ("muted_guitar",)),
-    ("electric guitar", ("muted_guitar", "guitar")),
-    ("guitar", ("guitar", "muted_guitar")),
-    ("vibraphone", ("vibraphone",)),
-    ("vibes", ("vibraphone",)),
-    ("kalimba", ("kalimba",)),
-    ("bell", ("bell",)),
-    ("harp", ("harp",)),
-    ("organ", ("organ",)),
-    ("string", ("strings",)),
-    ("violin", ("strings",)),
-    ("cello", ("strings",)),
-    ("choir", ("choir", "choir_voice")),
-    ("flute", ("flute",)),
-    ("vocal", ("voice",)),
-    ("voice", ("voice",)),
-    ("upright bass", ("upright_bass",)),
-    ("double bass", ("upright_bass",)),
-    ("bass guitar", ("electric_bass",)),
-    ("808", ("eight_oh_eight",)),
-    ("sub", ("sub_bass",)),
-    ("arpeggi", ("saw_pluck", "square_pluck")),
-    ("pluck", ("saw_pluck", "soft_pluck")),
-    ("supersaw", ("supersaw",)),
-    ("square", ("square_lead", "square_pluck", "square_bass")),
-    ("saw", ("saw_lead", "saw_pluck")),
-    ("pad", ("warm_pad", "analog_pad")),
-    ("stab", ("stab",)),
-)
-
 
 def polyphonic_voice(name: str) -> Voice:
     """A fresh voice; it keeps the waveforms that it has made, so it should live for one part only."""
@@ -318,34 +279,3 @@ def polyphonic_voice(name: str) -> Voice:
 def line_voice(name: str) -> LineVoice | None:
     """A fresh voice of those that play one note at a time, or None where `name` is not one."""
     return _LINES[name]() if name in _LINES else None
-
-
-def wished_for(instruments: Sequence[str]) -> list[str]:
-    """The voices that plain words such as `warm analog pads` or `Rhodes` ask for, in their order."""
-    wished: list[str] = []
-    for text in instruments:
-        plain = text.lower()
-        for word, voices in _WORDS:
-            if word in plain:
-                wished.extend(voice for voice in voices if voice not in wished)
-                plain = plain.replace(word, " ")
-    return wished
-
-
-def cast_voices(genre: Genre, instruments: Sequence[str], *, seed: int) -> dict[str, str]:
-    """Chooses the voice of each part among those that suit the genre: what the brief wishes for, else by chance."""
-    wished = wished_for(instruments)
-    candidates = {name: layer.voices for name, layer in genre.layers.items()}
-    candidates |= {"bass": genre.bass.voices, "lead": genre.lead.voices, "answer": genre.lead.answers}
-    roles: dict[str, str] = {}
-    for name, options in candidates.items():
-        roles[name] = _choice(options, wished, taken=set(roles.values()), chance=dice(seed, "voice", name))
-    # The second voice sings as the first one does.
-    roles["second"] = roles["lead"]
-    return roles
-
-
-def _choice(options: Sequence[str], wished: Sequence[str], *, taken: set[str], chance: random.Random) -> str:
-    free = [voice for voice in options if voice not in taken] or list(options)
-    granted = [voice for voice in wished if voice in free]
-    return granted[0] if granted else chance.choice(free)

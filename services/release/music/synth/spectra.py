@@ -1,7 +1,7 @@
 """Spectra: band-limited waveforms and filters, drawn where they are simplest to draw.
 
-A waveform is built by placing its partials on the bins of an inverse FFT. It then has no aliasing, loops without a
-seam, may be as many detuned oscillators as wanted at no cost, and any filter is a multiplication.
+A waveform is built by placing its partials on the bins of an inverse FFT. It then has no aliasing, loops
+without a seam, may be as many detuned oscillators as wanted at no cost, and any filter is a multiplication.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def bell(f: Curve, centre: float, octaves: float) -> Curve:
 
 
 def loudness_weight(f: Curve) -> Curve:
-    """Roughly how loud a frequency is heard (amplitude): less below 100 Hz, more from 2 kHz, less again on top."""
+    """Roughly how loud a frequency is heard (amplitude): less below 100 Hz, more from 2 kHz, less on top."""
     return (
         high_pass(f, 70.0, order=1)
         * (1.0 + 0.6 * (f**2 / (f**2 + 1_700.0**2)))
@@ -91,7 +91,7 @@ def loudness_weight(f: Curve) -> Curve:
 
 def frequencies(n: int) -> Curve:
     """Of the bins of a real FFT over `n` samples, in Hz."""
-    return np.fft.rfftfreq(n, 1.0 / SAMPLE_RATE)
+    return np.fft.rfftfreq(n, 1.0 / SAMPLE_RATE).astype(np.float64)
 
 
 def synthesise(spectrum: NDArray[np.complex128], n: int) -> Signal:
@@ -116,7 +116,7 @@ BINS = _SIZE // 2 + 1
 def moving_filter(signal: Signal, weights: NDArray[np.float32], table: NDArray[np.float32]) -> Signal:
     """A filter that changes all the time: frame by frame a mixture of the gains in `table`.
 
-    `signal` is (2, n), `table` (k, BINS) gains by frequency, `weights` (frames, k) with a frame each HOP samples.
+    `signal` is (2, n), `table` (k, BINS) gains by frequency, `weights` (frames, k), a frame each HOP samples.
     """
     total = signal.shape[-1]
     frames = frame_count(total)
@@ -150,10 +150,10 @@ def between(position: NDArray[np.float32], levels: int) -> NDArray[np.float32]:
 def unison(
     frequency: float, weights: Weights, *, voices: int, cents: float, spread: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.complex128], int]:
-    """Spectrum (2, n // 2 + 1) and length n of `voices` oscillators detuned over +-`cents`, panned over `spread`.
+    """Spectrum (2, n // 2 + 1) and length n of oscillators detuned over +-`cents`, panned by `spread`.
 
-    One oscillator loops over 48 exact periods. Several need a loop that is long enough for their beating: there the
-    tuning is exact to 0.1 Hz.
+    One oscillator loops over 48 exact periods. Several need a loop that is long enough for their beating:
+    there the tuning is exact to 0.1 Hz.
     """
     if voices == 1:
         n = 2 * round(24 * SAMPLE_RATE / frequency)

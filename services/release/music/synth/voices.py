@@ -1,7 +1,8 @@
 """Polyphonic voices: something that turns a pitch into a sound.
 
-`LoopVoice` is the subtractive synthesiser: a looping waveform in several brightnesses, an envelope that moves between
-them, another for the level. `StruckVoice` is everything that is hit or plucked and rings: a sum of decaying partials.
+`LoopVoice` is the subtractive synthesiser: a looping waveform in several brightnesses, an envelope that
+moves between them, another for the level. `StruckVoice` is what is hit or plucked and rings: a sum of
+decaying partials.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from services.release.music.seeds import noise_source
 from services.release.music.synth.envelopes import Envelope, Signal, fade_out, seconds
 from services.release.music.synth.spectra import (
     Weights,
+    frequencies,
     hertz,
     high_pass,
     loudness_weight,
@@ -90,7 +92,7 @@ class LoopVoice:
                 spectrum, n = unison(
                     f0, self.weights, voices=self.voices, cents=self.cents, spread=self.spread, rng=rng
                 )
-            f = np.fft.rfftfreq(n, 1.0 / SAMPLE_RATE)
+            f = frequencies(n)
             if self.formant is not None:
                 spectrum = spectrum * self.formant(np.maximum(f, 1.0))
             if self.sub and not self.chorus:
@@ -208,10 +210,10 @@ class StruckVoice:
         n = seconds(0.03)
         noise = rng.standard_normal((2, n)).astype(np.float32)
         spectrum = np.fft.rfft(noise, axis=-1)
-        f = np.fft.rfftfreq(n, 1.0 / SAMPLE_RATE)
+        f = frequencies(n)
         shaped = np.fft.irfft(spectrum * low_pass(f, self.knock_hz * (0.6 + hardness), order=1), n, axis=-1)
-        fall = np.exp(-np.arange(n, dtype=np.float32) / np.float32(seconds(0.004)))
-        return np.float32(self.knock * LEVEL * (0.4 + hardness)) * shaped.astype(np.float32) * fall
+        shaped *= np.exp(-np.arange(n) / seconds(0.004)) * self.knock * LEVEL * (0.4 + hardness)
+        return shaped.astype(np.float32)
 
 
 def ring_out(
@@ -224,8 +226,8 @@ def ring_out(
 ) -> Signal:
     """A sum of decaying sines, (2, n).
 
-    Every partial is a rotation by a constant factor a sample, so a block of 256 samples and the blocks' starts give
-    all of it as one product: far fewer sines than samples.
+    Every partial is a rotation by a constant factor a sample, so a block of 256 samples and the blocks'
+    starts give all of it as one product: far fewer sines than samples.
     """
     block = 256
     blocks = -(-n // block)

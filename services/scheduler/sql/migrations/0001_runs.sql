@@ -39,7 +39,10 @@ CREATE INDEX runs_newest ON runs (created_at DESC, id DESC);
 CREATE INDEX runs_of_artist ON runs (artist_id, created_at DESC, id DESC);
 CREATE INDEX runs_by_state ON runs (state, created_at DESC, id DESC);
 CREATE INDEX runs_holding ON runs (id) WHERE place = 'held';
-CREATE INDEX runs_wanting ON runs (not_before) WHERE place = 'wanted';
+-- In the order of admission.
+CREATE INDEX runs_wanting ON runs ((state = 'QUEUED'), (started_by = 'cadence'), created_at, id)
+    WHERE place = 'wanted';
+CREATE INDEX runs_busy ON runs (artist_id) WHERE place <> 'none';
 CREATE INDEX runs_expiring ON runs (approval_expires_at) WHERE state = 'AWAITING_APPROVAL';
 CREATE INDEX runs_to_announce ON runs (updated_at) WHERE NOT announced;
 -- Two replicas that find the same artist due start one run.
@@ -77,7 +80,7 @@ CREATE UNLOGGED TABLE run_progress (
     stage       text NOT NULL,
     take_number integer NOT NULL,
     step        text NOT NULL,
-    done        integer NOT NULL,
-    total       integer NOT NULL,
+    done        bigint NOT NULL,
+    total       bigint NOT NULL,
     time        timestamptz NOT NULL DEFAULT clock_timestamp()
 );

@@ -1,0 +1,125 @@
+"""A log record as an ErrorEvent: whole, small and without secrets."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from aiartist.error_analyzer.v1.error_analyzer_pb2 import ErrorEvent
+from services.chassis import logs
+from services.chassis.settings import ChassisSettings
+from services.chassis.shipping import MAX_FRAMES, event_of
+from services.chassis.version import VERSION
+from tests.support.captured_logs import captured_logs
+
+TOKEN = "own-token-of-the-service"
+
+
+@pytest.fixture(autouse=True)
+def known_secret() -> Iterator[None]:
+    with captured_logs():
+        logs.keep_secret(ChassisSettings(token=SecretStr(TOKEN)))
+        yield
+
+
+class Outer:
+    class OddError(Exception):
+        pass
+
+    def fail(self, text: str) -> None:
+        raise self.OddError(text)
+
+
+def event(error: BaseException | None = None, **fields: Any) -> ErrorEvent:
+    return event_of({"event": "failed", "level": "error", "exc_info": error, **fields}, "scheduler")
+
+
+def raised(text: str = "no luck") -> Exception:
+    try:
+        Outer().fail(text)
+    except Outer.OddError as error:
+        return error
+    raise AssertionError
+
+
+def test_an_event_has_exactly_the_tracebacks_frames_outermost_first() -> None:
+    frames = [(f.module, f.function, f.in_app) for f in event(raised()).frames]
+    assert frames == [(__name__, "raised", False), (__name__, "Outer.fail", False)]
+
+
+def test_a_frame_knows_its_line() -> None:
+    error = raised()
+    assert error.__traceback__ is not None
+    assert event(error).frames[0].line == error.__traceback__.tb_lineno
+
+
+def test_frames_of_the_platforms_own_code_are_marked() -> None:
+    try:
+        ChassisSettings().dsn()
+    except Exception as error:  # noqa: BLE001 - whatever it raises, its frames are looked at
+        frames = {f.module: f.in_app for f in event(error).frames}
+    assert frames == {__name__: False, "services.chassis.settings": True}
+
+
+def test_an_exceptions_type_is_told_with_its_module() -> None:
+    assert event(raised()).exception_type == f"{__name__}.Outer.OddError"
+    assert event(ValueError("x")).exception_type == "ValueError"
+
+
+def test_a_record_without_an_exception_has_no_frames() -> None:
+    told = event()
+    assert (told.exception_type, told.exception_message, list(told.frames)) == ("", "", [])
+
+
+def test_an_event_says_what_happened_where_and_when() -> None:
+    before = time.time_ns()
+    told = event(raised(), run_id="run_1", attempt=3, error_id="err_1")
+    assert (told.service, told.message, told.error_id) == ("scheduler", "failed", "err_1")
+    assert (told.exception_message, told.code_version) == ("no luck", VERSION)
+    assert before <= told.time.ToNanoseconds() <= time.time_ns()
+    assert dict(told.context) == {"run_id": "run_1", "attempt": "3"}
+
+
+def test_structlogs_own_fields_are_no_context() -> None:
+    assert dict(event(_record=object(), timestamp="t", component="c").context) == {"component": "c"}
+
+
+def test_no_secret_is_shipped() -> None:
+    told = event(
+        raised(f"with {TOKEN}"),
+        event=f"cannot use {TOKEN}",
+        detail={"inner": TOKEN},
+        password="abc",
+        url="redis://user:abc@host",
+    )
+    assert TOKEN not in str(told)
+    assert told.context["password"] == logs.MASK
+    assert "abc" not in str(told)
+
+
+def test_a_long_record_is_cut() -> None:
+    told = event(raised("m" * 5_000), event="e" * 5_000, detail="d" * 5_000)
+    assert (len(told.message), len(told.exception_message), len(told.context["detail"])) == (1000, 2000, 500)
+
+
+def test_of_a_deep_traceback_the_innermost_frames_are_kept() -> None:
+    def dig(depth: int) -> None:
+        if depth == 0:
+            raise ValueError
+        dig(depth - 1)
+
+    with pytest.raises(ValueError) as caught:
+        dig(300)
+    frames = event(caught.value).frames
+    assert len(frames) == MAX_FRAMES
+    assert frames[-1].line == dig.__code__.co_firstlineno + 2
+
+
+def test_a_record_without_a_text_is_still_a_valid_event() -> None:
+    assert event(event="").message == "(no message)"
+
+
+def test_half_a_character_does_not_break_an_event() -> None:
+    assert event(raised("bad \udce4 name"), detail="\udce4").exception_message == "bad ? name"

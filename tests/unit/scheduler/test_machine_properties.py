@@ -1,0 +1,209 @@
+"""Whatever happens to a run, in whatever order, it stays within the diagram of DESIGN's section 5."""
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from services.scheduler.domain import (
+    AskPerson,
+    Change,
+    Decided,
+    Decision,
+    Done,
+    Limits,
+    Machine,
+    Pipeline,
+    Place,
+    Run,
+    RunError,
+    RunState,
+    StageName,
+    TakeRefused,
+    Verdict,
+)
+
+Q, C, P, A, R = (
+    RunState.QUEUED,
+    RunState.COMPOSING,
+    RunState.PRODUCING,
+    RunState.AWAITING_APPROVAL,
+    RunState.RELEASING,
+)
+FORWARD = {
+    Q: {C},
+    C: {P},
+    P: {A},
+    A: {R, RunState.REJECTED, RunState.EXPIRED, P, C},
+    R: {RunState.RELEASED},
+    RunState.FAILED: {C, P, A, R},
+}
+"""The diagram's arrows, beside those to FAILED and CANCELLED that every state under way has."""
+LIMITS = Limits(
+    max_takes=2, max_failures=3, max_attempts=4, backoff_base_s=1, backoff_max_s=60, approval_ttl_s=600
+)
+PIPELINE = Pipeline(
+    [
+        (StageName.COMPOSE, C),
+        (StageName.PRODUCE, P),
+        (StageName.APPROVE, A),
+        (StageName.FILM, R),
+        (StageName.PACKAGE, R),
+        (StageName.PUBLISH, R),
+    ]
+)
+PERSONS_VERDICTS = [
+    Verdict.APPROVED,
+    Verdict.REJECTED,
+    Verdict.REGENERATE_TAKE,
+    Verdict.REGENERATE_BRIEF,
+]
+
+
+class AnyLife(RuleBasedStateMachine):
+    """One run, and everything that the scheduler and people may do to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.machine = Machine(PIPELINE, LIMITS)
+        self.run = Run("run_1", "art_1", Q, StageName.COMPOSE, autopilot=False, started_by="operator")
+        self.waiting = False
+        """A person was asked and has not answered."""
+        self.begun = False
+        """A try of the stage is under way."""
+
+    def apply(self, change: Change) -> None:
+        before, self.run = self.run, change.run
+        arrows = FORWARD.get(before.state, set())
+        if not before.state.final:
+            arrows = arrows | {RunState.FAILED, RunState.CANCELLED, before.state}
+        assert self.run.state in arrows, f"{before.state} -> {self.run.state}"
+        assert self.run.take_number >= before.take_number
+        places = [(stage.stage, stage.take_number) for stage in change.stages]
+        assert len(places) == len(set(places)), "a step records each stage once"
+        assert change.events, "every step is told"
+        assert change.events[-1].state == self.run.state or self.run.state is A
+        if self.run.state is not before.state and self.run.state is not A:
+            assert ("STATE_CHANGED", self.run.state) in {(e.type, e.state) for e in change.events}
+        self.waiting = self.begun = False
+
+    @invariant()
+    def a_place_is_neither_wanted_nor_held_exactly_where_the_run_waits_or_is_over(self) -> None:
+        assert (self.run.place is Place.NONE) == (self.waiting or self.run.state.final)
+
+    @invariant()
+    def a_run_under_way_is_in_its_stages_state(self) -> None:
+        if not self.run.state.final and self.run.state is not Q:
+            assert self.run.state is PIPELINE.state_of(self.run.stage)
+
+    @invariant()
+    def nothing_is_tried_for_ever(self) -> None:
+        assert self.run.attempts <= LIMITS.max_attempts
+        assert self.run.failures <= LIMITS.max_failures
+        assert self.run.failed_takes <= LIMITS.max_takes
+
+    @invariant()
+    def only_a_failed_run_has_an_error_for_good(self) -> None:
+        if self.run.state is RunState.FAILED:
+            assert self.run.error is not None
+        elif self.run.state.final:
+            assert self.run.state is RunState.CANCELLED or self.run.error is None
+
+    @invariant()
+    def only_decided_runs_are_released(self) -> None:
+        if self.run.state in (R, RunState.RELEASED):
+            assert self.run.decision is not None
+            assert self.run.decision.verdict in (Verdict.APPROVED, Verdict.AUTOPILOT_APPROVED)
+            assert self.run.decision.content_digest == self.run.content_digest != ""
+
+    @precondition(lambda self: self.run.place is Place.WANTED)
+    @rule()
+    def get_a_place(self) -> None:
+        self.run = replace(self.run, place=Place.HELD)
+
+    @precondition(lambda self: self.run.place is Place.HELD)
+    @rule()
+    def begin(self) -> None:
+        """Also after a crash, and by another replica."""
+        self.apply(self.machine.begin(self.run))
+        self.begun = not self.run.state.final
+
+    @precondition(lambda self: self.begun and self.run.stage is not StageName.APPROVE)
+    @rule(begins_the_next=st.booleans())
+    def succeed(self, begins_the_next: bool) -> None:
+        values = {
+            StageName.COMPOSE: {"brief_id": f"brf_{self.run.take_number}", "title": "Song"},
+            StageName.PRODUCE: {
+                "take_id": f"tak_{self.run.take_number}",
+                "content_digest": f"sha256:{self.run.take_number}",
+            },
+            StageName.PACKAGE: {"release_id": "rel_1"},
+            StageName.PUBLISH: {"location": "/catalog"},
+        }.get(self.run.stage, {})
+        self.go_on(self.machine.finish(self.run, Done(values)), begins_the_next)
+
+    def go_on(self, change: Change, begins_the_next: bool) -> None:
+        """As the driver: the next stage's begin is committed with this one's end."""
+        begins_the_next = begins_the_next and change.run.place is Place.HELD
+        self.apply(change.then(self.machine.begin(change.run)) if begins_the_next else change)
+        self.begun = begins_the_next
+
+    @precondition(lambda self: self.begun and self.run.stage is StageName.PRODUCE)
+    @rule(begins_the_next=st.booleans())
+    def be_refused_by_the_review(self, begins_the_next: bool) -> None:
+        self.go_on(self.machine.finish(self.run, TakeRefused(["loudness"])), begins_the_next)
+
+    @precondition(lambda self: self.begun and self.run.stage is StageName.APPROVE)
+    @rule()
+    def ask_a_person(self) -> None:
+        self.apply(self.machine.finish(self.run, AskPerson()))
+        self.waiting = True
+
+    @precondition(lambda self: self.begun and self.run.stage is StageName.APPROVE)
+    @rule(begins_the_next=st.booleans())
+    def be_approved_by_autopilot(self, begins_the_next: bool) -> None:
+        decided = Decided(Decision(Verdict.AUTOPILOT_APPROVED, self.run.content_digest, "autopilot"))
+        self.go_on(self.machine.finish(self.run, decided), begins_the_next)
+
+    @precondition(lambda self: self.begun)
+    @rule(retryable=st.booleans(), jitter=st.floats(0, 1))
+    def fail(self, retryable: bool, jitter: float) -> None:
+        change = self.machine.fail(self.run, RunError("ERROR_REASON_INTERNAL", "x", retryable), jitter=jitter)
+        assert 0 <= change.delay_s <= LIMITS.backoff_max_s
+        self.apply(change)
+
+    @precondition(lambda self: self.run.state is A)
+    @rule(verdict=st.sampled_from(PERSONS_VERDICTS))
+    def be_decided_by_a_person(self, verdict: Verdict) -> None:
+        """Also before the one who asks has noted that somebody was asked."""
+        self.apply(self.machine.decide(self.run, Decision(verdict, self.run.content_digest, "cli:vera")))
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def expire(self) -> None:
+        self.apply(self.machine.expire(self.run))
+        assert self.run.state is RunState.EXPIRED
+
+    @precondition(lambda self: not self.run.state.final)
+    @rule()
+    def be_cancelled(self) -> None:
+        self.apply(self.machine.cancel(self.run, "enough"))
+        assert self.run.state is RunState.CANCELLED
+
+    @precondition(lambda self: self.run.state.final)
+    @rule()
+    def rest(self) -> None:
+        """Nothing of what goes on by itself concerns a run that is over."""
+        assert not self.begun
+        assert self.run.place is Place.NONE
+
+    @precondition(lambda self: self.run.state is RunState.FAILED)
+    @rule()
+    def be_retried(self) -> None:
+        self.apply(self.machine.retry(self.run))
+        assert self.run.place is Place.WANTED
+
+
+TestAnyLife = AnyLife.TestCase
+TestAnyLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
