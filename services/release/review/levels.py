@@ -26,8 +26,11 @@ def silences(samples: Samples, sample_rate: int) -> Silences:
     count = len(samples) // block
     if count == 0:
         return Silences(len(samples) / sample_rate, 0.0, 0.0)
-    loudest = np.max(np.abs(samples[: count * block]), axis=1).reshape(count, block)
-    level = np.sqrt(np.mean(loudest**2, axis=1))
+    power = np.zeros(count)
+    for channel in range(samples.shape[1]):
+        cut = samples[: count * block, channel].reshape(count, block)
+        np.maximum(power, np.mean(cut**2, axis=1), out=power)
+    level = np.sqrt(power)
     heard = np.flatnonzero(level > 10.0 ** (SILENCE_DBFS / 20.0))
     if not len(heard):
         return Silences(len(samples) / sample_rate, 0.0, 0.0)
@@ -58,7 +61,8 @@ def clipped(samples: Samples) -> int:
 
 def dc_offset(samples: Samples) -> float:
     """The mean of the worse channel, in parts of full scale."""
-    return float(np.abs(samples.mean(axis=0, dtype=np.float64)).max())
+    means = [samples[:, channel].mean(dtype=np.float64) for channel in range(samples.shape[1])]
+    return float(np.abs(means).max())
 
 
 def correlation(samples: Samples) -> float:
@@ -74,10 +78,10 @@ def imbalance_db(samples: Samples) -> float:
     """How much louder one channel is than the other, in dB; at most 120."""
     if samples.shape[1] != 2:
         return 0.0
-    power = np.mean(samples.astype(np.float64) ** 2, axis=0)
-    if power.max() <= 0:
+    left, right = (float(np.mean(samples[:, side] ** 2, dtype=np.float64)) for side in range(2))
+    if left + right <= 0:
         return 0.0
-    return float(min(120.0, abs(10.0 * np.log10((power[0] + 1e-30) / (power[1] + 1e-30)))))
+    return float(min(120.0, abs(10.0 * np.log10((left + 1e-30) / (right + 1e-30)))))
 
 
 def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -53,6 +53,8 @@ def review(path: Path, brief: brief_pb2.Brief, catalogue: Sequence[bytes] = ()) 
     broken = int(np.count_nonzero(~np.isfinite(samples)))
     if broken:
         samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    # Most measurements go channel by channel.
+    samples = np.asfortranarray(samples)
     mono = samples.mean(axis=1)
     power = loudness.weighted_power(samples, rate)
     lufs = loudness.integrated_lufs(samples, rate)

@@ -75,14 +75,15 @@ def test_a_models_file_may_name_a_variable_of_its_own(tmp_path: Path) -> None:
         ('[models.a]\nlitellm_model = "openai/a"\nplan = "huge"\n[roles.r]\nmodels = ["a"]', "models.a.plan"),
         (
             '[models.a]\nlitellm_model = "openai/a"\nplan = "large"\nhurry = 3\n[roles.r]\nmodels = ["a"]',
-            "timout_s",
+            "models.a.hurry",
         ),
         (
             '[models.a]\nlitellm_model = "openai/a"\nplan = "large"\n[roles.r]\nmodels = ["b"]',
             "there is no model 'b'",
         ),
         (
-            '[models.a]\nlitellm_model = "openai/a"\nplan = "large"\ndirect = true\n[roles.r]\nmodels = ["a"]',
+            '[models.a]\nlitellm_model = "openai/a"\nplan = "large"\ndirect = true'
+            '\n[roles.r]\nmodels = ["a"]',
             "api_base",
         ),
     ],

@@ -26,7 +26,7 @@ def test_a_path_that_is_no_model_is_refused(tmp_path: Path) -> None:
         model_file(wrong)
 
 
-def test_a_processor_is_left_to_the_rest_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_leaves_one_processor_to_the_rest_and_takes_eight_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     for processors, threads in ((1, 1), (2, 1), (4, 3), (64, 8)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=processors: set(range(n)))
         assert compute_threads(None) == threads

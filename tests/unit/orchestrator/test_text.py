@@ -7,7 +7,8 @@ from services.orchestrator.song.text import has_banned, lines_of, syllables, tid
 
 def test_lines_lose_numbers_quotes_markdown_labels_and_small_talk() -> None:
     answer = (
-        "Sure, here's a verse about rain:\n\n**Verse 1:**\n1. \"I walk a apple road,\"\n2) i'm in love / And i run.\n"
+        "Sure, here's a verse about rain:\n\n**Verse 1:**\n"
+        '1. "I walk a apple road,"\n2) i\'m in love / And i run.\n'
         "- (softly) the sky…\n[Chorus]\n* Hello there!\nLet me know if you'd like more!"
     )
     assert lines_of(answer) == ["I walk an apple road", "I'm in love", "And I run", "The sky", "Hello there"]
