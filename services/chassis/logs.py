@@ -99,13 +99,17 @@ def keep_secret(settings: BaseSettings) -> None:
     Also the parts that are secrets by themselves: an address's password, each single token.
     """
     for value in dict(settings).values():
-        if isinstance(value, SecretStr):
-            secret = value.get_secret_value()
-            found = _URL_PASSWORD.match(secret)
-            parts = (secret, found[2]) if found else (secret,)
-            _SECRETS.update(part for part in parts if len(part) >= _SHORTEST_SECRET)
+        for one in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(one, SecretStr):
+                _keep(one.get_secret_value())
     if isinstance(settings, ChassisSettings):
         _SECRETS.update(parse_tokens(settings.tokens))
+
+
+def _keep(secret: str) -> None:
+    found = _URL_PASSWORD.match(secret)
+    parts = (secret, found[2]) if found else (secret,)
+    _SECRETS.update(part for part in parts if len(part) >= _SHORTEST_SECRET)
 
 
 def public_settings(settings: BaseSettings) -> dict[str, str]:

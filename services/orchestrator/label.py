@@ -16,7 +16,6 @@ from services.orchestrator.song.genres import usual
 
 TIMEOUT_S = 10.0
 PAGE_SIZE = 500
-SAVE_TRIES = 3
 
 
 class Label:

@@ -28,6 +28,7 @@ litellm_model = "openai/scripted"
 api_base = "{url}"
 plan = "large"
 timeout_s = 20
+direct = true
 
 [roles.songwriter]
 models = ["scripted"]

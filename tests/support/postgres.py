@@ -1,6 +1,8 @@
 """The test run's PostgreSQL: started once, shared by all workers, without fsync."""
 
+import asyncio
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from cli.migrate import migrate_all
 
 TEMPLATE = "aiartist_template"
 
-__all__ = ["TEMPLATE", "TestServer", "migrate_all", "with_database"]
+__all__ = ["TEMPLATE", "TestServer", "fresh_database", "migrate_all", "with_database"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,18 @@ class TestServer:
         await with_database(self, "CREATE DATABASE half_made")
         await migrate_all(self.url("half_made"))
         await with_database(self, f"ALTER DATABASE half_made RENAME TO {TEMPLATE}")
+
+
+@contextmanager
+def fresh_database(server: TestServer, *, migrated: bool = True) -> Iterator[str]:
+    """The address of a database that is there while the block runs."""
+    name = f"test_{secrets.token_hex(8)}"
+    template = f"TEMPLATE {TEMPLATE}" if migrated else ""
+    asyncio.run(with_database(server, f"CREATE DATABASE {name} {template}"))
+    try:
+        yield server.url(name)
+    finally:
+        asyncio.run(with_database(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _get_server(folder: Path) -> Any:

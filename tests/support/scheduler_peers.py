@@ -1,4 +1,4 @@
-"""artist_db, orchestrator, release and notifier as the scheduler sees them: in memory, over one real server."""
+"""artist_db, orchestrator, release and notifier as the scheduler sees them: in memory, on one real server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,10 +32,12 @@ class Peers(
         """Set with each notice."""
         self.failing: dict[str, AppError] = {}
         """By the method's name: what it raises."""
+        self.failing_once: dict[str, AppError] = {}
+        """The same, for the next call only."""
         self.failed_checks: list[list[str]] = []
         """The failed checks of the next takes."""
         self.cut_off: set[str] = set()
-        """Methods that end without a result."""
+        """Methods whose next call ends without a result."""
 
     def add_artist(self, artist_id: str = "art_1", **fields: Any) -> artist_db_pb2.Artist:
         artist = artist_db_pb2.Artist(id=artist_id, state=artist_db_pb2.ARTIST_STATE_ACTIVE, **fields)
@@ -50,6 +52,8 @@ class Peers(
     def _take(self, request: Any) -> None:
         self.requests.append(request)
         method = type(request).__name__.removesuffix("Request")
+        if method in self.failing_once:
+            raise self.failing_once.pop(method)
         if method in self.failing:
             raise self.failing[method]
 
@@ -99,7 +103,9 @@ class Peers(
         yield orchestrator_pb2.ComposeSongResponse(
             progress=progress_pb2.Progress(step="verse 1", done=1, total=4)
         )
-        if "ComposeSong" not in self.cut_off:
+        if "ComposeSong" in self.cut_off:
+            self.cut_off.remove("ComposeSong")
+        else:
             song = orchestrator_pb2.ComposedSong(brief_id=f"brf of {request.request_id}")
             song.brief.title = "Harbour Lights"
             yield orchestrator_pb2.ComposeSongResponse(song=song)

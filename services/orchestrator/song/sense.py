@@ -7,7 +7,8 @@ from services.orchestrator.song.lexicon import NOTHING, Part, part_of
 from services.orchestrator.song.text import word_set
 
 _WEAK_ENDS = word_set(
-    "ever the a an my your our their his its and or but nor if of to with from for as at into onto that than "
+    "ever never "
+    "the a an my your our their his its and or but nor if of to with from for as at into onto that than "
     "because i i'm i'll i've i'd we they he she we're they're you're he's she's it's is was am are were "
     "be been will would could can should might must may very like while who which whose until since "
     "upon toward towards every each these those some no any both let's gonna wanna gotta had has have "

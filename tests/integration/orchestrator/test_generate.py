@@ -176,7 +176,9 @@ async def test_an_answer_is_recorded_also_when_its_caller_went_away_meanwhile(or
             ["messages[0].role", "messages[0].content", "max_tokens", "temperature"],
         ),
         (
-            pb.GenerateRequest(request_id="r", role="plumber", messages=[pb.ChatMessage(role="user", content="x")]),
+            pb.GenerateRequest(
+                request_id="r", role="plumber", messages=[pb.ChatMessage(role="user", content="x")]
+            ),
             ["role"],
         ),
     ],

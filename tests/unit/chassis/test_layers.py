@@ -106,6 +106,7 @@ GONE: list[BaseException] = [
     asyncpg.AdminShutdownError("terminating connection due to administrator command"),
     asyncpg.CannotConnectNowError("the database system is starting up"),
     asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+    asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
     asyncpg.DeadlockDetectedError("deadlock detected"),
     ConnectionResetError(errno.ECONNRESET, "reset by peer"),
     TimeoutError(),
