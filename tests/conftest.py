@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.support.postgres import TEMPLATE, TestServer, with_database
+from tests.support.postgres import TestServer, fresh_database
 
 
 @pytest.fixture(autouse=True)
@@ -39,17 +39,12 @@ def postgres() -> Iterator[TestServer]:
 @pytest.fixture
 def database_url(postgres: TestServer) -> Iterator[str]:
     """The address of a fresh database with every service's schema."""
-    yield from _database(postgres, f"TEMPLATE {TEMPLATE}")
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(postgres: TestServer) -> Iterator[str]:
     """The address of a fresh database without anything in it."""
-    yield from _database(postgres, "")
-
-
-def _database(server: TestServer, how: str) -> Iterator[str]:
-    name = f"test_{secrets.token_hex(8)}"
-    asyncio.run(with_database(server, f"CREATE DATABASE {name} {how}"))
-    yield server.url(name)
-    asyncio.run(with_database(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    with fresh_database(postgres, migrated=False) as url:
+        yield url

@@ -5,6 +5,7 @@ for each method and all four kinds of handlers go through the same two functions
 """
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar, copy_context
@@ -39,8 +40,8 @@ class Call:
         self.status: status_pb2.Status | None = None
         """What the client gets in its place."""
         self.entered = 0
-        self.bound = copy_context()
-        """The context variables as the layers set them."""
+        self.bound: contextvars.Context | None = None
+        """The context variables as the layers set them; None before they did."""
         self.scratch: dict[str, Any] = {}
         """What a layer keeps between enter and leave, under its own name."""
 
@@ -160,8 +161,12 @@ class Chain(grpc.aio.ServerInterceptor):
 
     def _leave(self, call: Call) -> None:
         # A stream that its client left is closed by another task, which knows nothing of the call.
+        assert call.bound is not None, "_enter comes before"
+        call.bound.run(self._leave_layers, call)
+
+    def _leave_layers(self, call: Call) -> None:
         for layer in reversed(self.layers[: call.entered]):
-            call.bound.run(layer.leave, call)
+            layer.leave(call)
 
 
 DEADLINE: ContextVar[float | None] = ContextVar("aiartist_deadline", default=None)

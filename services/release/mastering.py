@@ -8,6 +8,7 @@ import scipy.ndimage
 import scipy.signal
 from numpy.typing import NDArray
 
+from services.release.music.synth.effects import by_sample
 from services.release.review.loudness import (
     gated_lufs,
     true_peak_dbtp,
@@ -128,7 +129,7 @@ def _bring_to_level(samples: Samples, sample_rate: int) -> Master:
     for _ in range(_ROUNDS):
         gain_db = _find_gain(peaks, power, target, ceiling_db, sample_rate)
         curve = _limiter_gain(peaks, gain_db, ceiling_db, sample_rate)
-        limited = samples * _by_sample(curve * 10.0 ** (gain_db / 20.0), len(samples))[:, None]
+        limited = samples * by_sample(curve * 10.0 ** (gain_db / 20.0), _BLOCK, len(samples))[:, None]
         loudness = gated_lufs(weighted_power(limited, sample_rate))
         peak = true_peak_dbtp(limited)
         made = Master(limited, loudness, peak, gain_db)
@@ -200,8 +201,3 @@ def _recovering(reduction: NDArray[np.float64], blocks: float) -> NDArray[np.flo
         NDArray[np.float64],
         np.exp(np.maximum.accumulate(np.log(np.maximum(reduction, 1e-6)) + slope) - slope),
     )
-
-
-def _by_sample(curve: NDArray[np.float64], total: int) -> NDArray[np.float32]:
-    centres = np.arange(len(curve)) * _BLOCK + _BLOCK / 2
-    return np.interp(np.arange(total), centres, curve).astype(np.float32)

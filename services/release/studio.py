@@ -84,7 +84,7 @@ def produce(job: TakeJob, progress: ProgressFn) -> TakeResult:
 
 
 def warm_up() -> None:
-    """Produces a song of two bars and throws it away, so that the first real one finds every library loaded."""
+    """Produces a song of two bars and throws it away: the first real one finds every library loaded."""
     brief = brief_pb2.Brief(title="warm-up", genre="pop", tempo_bpm=120, key="C major")
     brief.sections.add(kind=brief_pb2.Section.KIND_CHORUS, bars=2, lines=["one two three"])
     with tempfile.TemporaryDirectory() as folder:

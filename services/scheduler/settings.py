@@ -12,6 +12,8 @@ class Settings(ChassisSettings):
     """Where it serves; 0: any free port."""
     metrics_port: int = Field(9101, ge=0, le=65535, validation_alias="AIARTIST_SCHEDULER_METRICS_PORT")
     """Where Prometheus scrapes; 0: any free port."""
+    db_pool_size: int = Field(10, ge=3, le=200)
+    """Connections at most; one of them listens for jobs all the time."""
     artist_db_addr: str = "127.0.0.1:50052"
     """Where artist_db serves."""
     orchestrator_addr: str = "127.0.0.1:50053"

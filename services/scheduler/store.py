@@ -205,11 +205,14 @@ class Store:
     async def anybody_wants_a_place(self) -> bool:
         """True where a run could go on now."""
         async with self._database.acquire() as connection:
-            return bool(
-                await connection.fetchval(
-                    "SELECT EXISTS (SELECT FROM runs WHERE place = 'wanted' AND not_before <= now())"
-                )
+            # In the order of their index, which is small, or the planner might try all runs in a row.
+            first = await connection.fetchval(
+                """
+                SELECT id FROM runs WHERE place = 'wanted' AND not_before <= now()
+                ORDER BY (state = 'QUEUED'), (started_by = 'cadence'), created_at, id LIMIT 1
+                """
             )
+        return first is not None
 
     async def last_runs(self, artist_ids: Sequence[str]) -> dict[str, tuple[datetime, bool]]:
         """By artist: when the last run was started, and whether one is queued or under way."""

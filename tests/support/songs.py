@@ -14,7 +14,7 @@ OTHER_VERSE = [
 ]
 CHORUS = ["We are electric in the dark", "Burning brighter than the stars"]
 
-TEMPO = {"synthwave": 100, "lofi": 80, "house": 124, "trap": 140, "pop": 112, "ambient": 76}
+TEMPO = {"synthwave": 106, "lofi": 88, "house": 124, "trap": 140, "pop": 116, "ambient": 82}
 KEY = {
     "synthwave": "A minor",
     "lofi": "Eb major",

@@ -74,7 +74,7 @@ def accompany(
         length = min(strike.length, ahead) * figure.gate
         velocity = strength * FORCE[strike.mark]
         for order, pitch in enumerate(_picked(figure, voiced[span], count)):
-            delay = order * figure.strum_s
+            delay = order * figure.strum
             notes.append(Note(strike.start + delay, max(length - delay, 0.1), pitch, velocity, tone))
         count += 1
     return notes

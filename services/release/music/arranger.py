@@ -13,7 +13,8 @@ from services.release.music.score import BEATS_PER_BAR, Hit, Note, Score, Sectio
 from services.release.music.seeds import derive, dice
 from services.release.music.theory import Key
 
-_WORDLESS = ("chorus", "verse", "pre_chorus")
+# Sung even where the brief has no words for them.
+_SUNG = ("chorus", "verse", "pre_chorus")
 _ENERGY = {
     "intro": 0.3,
     "verse": 0.45,
@@ -103,7 +104,7 @@ def _melodies(
     parts: dict[str, list[Note]] = {"lead": [], "second": [], "answer": []}
     for section in sections:
         strength = by_section(style.play, section, 0.0)
-        if section.lines or section.kind in _WORDLESS:
+        if section.lines or section.kind in _SUNG:
             melody = melodist.sung(section)
             parts["lead"].extend(melody)
             if style.harmony and section.kind == "chorus":
@@ -131,9 +132,7 @@ def _final_chord(genre: Genre, part: str, harmony: Harmony, key: Key) -> tuple[i
         low = genre.bass.low
         return (low + (key.tonic - low) % 12,)
     layer = genre.layers.get(part)
-    if layer is None or layer.channel.level_db < -28:
-        return ()
-    return voicings(layer, harmony)[harmony.spans[-1]]
+    return voicings(layer, harmony)[harmony.spans[-1]] if layer else ()
 
 
 def _finish(

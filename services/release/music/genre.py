@@ -30,8 +30,8 @@ class Figure:
     gate: float = 0.9
     """How much of its time a note is held."""
 
-    strum_s: float = 0.0
-    """Time between the lowest and the highest note of a chord."""
+    strum: float = 0.0
+    """From one note of a chord to the next, in beats."""
 
 
 @dataclass(frozen=True, slots=True)

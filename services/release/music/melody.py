@@ -12,8 +12,6 @@ from services.release.music.score import BEATS_PER_BAR, Note, Section
 from services.release.music.seeds import dice
 from services.release.music.theory import Key
 
-# Which motif each line of a section sings: the form of most verses and choruses.
-_LINE_FORM = "ABAC"
 _STEP = 0.5
 
 
@@ -265,7 +263,8 @@ class Melodist:
 
 
 def _letter(index: int, count: int) -> str:
-    return "C" if index == count - 1 and count > 1 else _LINE_FORM[index % 4] if index % 4 < 3 else "B"
+    """Which motif a line sings: A B A C, as most verses and choruses do."""
+    return "C" if index == count - 1 and count > 1 else "AB"[index % 2]
 
 
 def _weight(beat: float) -> int:

@@ -1,4 +1,4 @@
-"""The studio: plays a score on synthesised voices and mixes it to stereo."""
+"""The mix: plays a score on synthesised voices and brings it together in stereo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from services.release.music.synth.patches import line_voice, polyphonic_voice
 
 _RISER_DB = -15.0
 _GRAIN = 64
-_KNOWN_NOTES = 200
+_KNOWN_NOTES = 400
 _KICKS = ("kick", "heartbeat")
 
 
@@ -117,11 +117,13 @@ def _play(name: str, notes: tuple[Note, ...], voice: str, players: Players, tota
         held = -(-note.held // _GRAIN) * _GRAIN
         force = max(1, round(note.velocity * 16))
         name_of = (note.pitch, held, force, note.tone, count % 3)
-        if name_of not in known:
-            if len(known) >= _KNOWN_NOTES:
-                known.clear()
-            known[name_of] = keyboard.note(note.pitch, held, force / 16, note.tone, count % 3)
-        _put(out, known[name_of], note.start)
+        sound = known.get(name_of)
+        if sound is None:
+            sound = keyboard.note(note.pitch, held, force / 16, note.tone, count % 3)
+            # Long notes are few and large: they are made anew.
+            if held < SAMPLE_RATE and len(known) < _KNOWN_NOTES:
+                known[name_of] = sound
+        _put(out, sound, note.start)
     return out
 
 
@@ -134,10 +136,9 @@ def _put(out: Signal, sound: Signal, start: int) -> None:
 def _drums(
     desk: Desk, hits: tuple[Hit, ...], genre: Genre, players: Players, seed: int
 ) -> list[tuple[int, float]]:
-    """Plays the kit into the desk; returns the kicks as (sample, velocity)."""
+    """Plays the kit into the empty desk; returns the kicks as (sample, velocity)."""
     kit = genre.drums.kit
     rng = noise_source(seed, "drummer")
-    buses = {name: np.zeros((2, desk.total), dtype=np.float32) for name in ("dry", "room", "hall")}
     takes: dict[tuple[str, int, int], Signal] = {}
     kicks: list[tuple[int, float]] = []
     for hit in hits:
@@ -145,31 +146,27 @@ def _drums(
         if hit.drum == "riser":
             length_s = (players.sample(hit.start + hit.length) - players.sample(hit.start)) / SAMPLE_RATE
             sound = drums.riser(noise_source(seed, "riser", start), length_s)
-            _put(buses["dry"], sound * np.float32(velocity * 10.0 ** (_RISER_DB / 20.0)), start)
+            _put(desk.drums, sound * np.float32(velocity * 10.0 ** (_RISER_DB / 20.0)), start)
             continue
-        stroke = kit.get(hit.drum)
-        if stroke is None:
-            continue
+        stroke = kit[hit.drum]
         if hit.drum in _KICKS:
             kicks.append((start, velocity))
         take = int(rng.integers(stroke.takes))
         hardness = max(1, round(velocity * 4))
         if (hit.drum, take, hardness) not in takes:
-            # A kick is the same stroke each time, as from a machine: its low end must not waver.
+            # Chance hangs on the sound and its take alone: the same stroke comes back as the same sound.
             source = noise_source(seed, "kit", hit.drum, take)
             takes[(hit.drum, take, hardness)] = stroke.sound(source, hardness / 4)
         gain = 10.0 ** (stroke.level_db / 20.0) * velocity**1.5
         sides = np.array([[min(1.0, 1.0 - stroke.pan)], [min(1.0, 1.0 + stroke.pan)]], dtype=np.float32)
         sound = takes[(hit.drum, take, hardness)] * (sides * np.float32(gain))
-        _put(buses["dry"], sound, start)
-        for name, send in (("room", stroke.room), ("hall", stroke.hall)):
+        _put(desk.drums, sound, start)
+        for bus, send in ((desk.room, stroke.room), (desk.hall, stroke.hall)):
             if send:
-                _put(buses[name], sound * np.float32(send), start)
-    if hits:
-        gain = np.float32(10.0 ** ((genre.drums.channel.level_db - loudness(buses["dry"])) / 20.0))
-        desk.drums += buses["dry"] * gain
-        desk.room += buses["room"] * gain
-        desk.hall += buses["hall"] * gain
+                _put(bus, sound * np.float32(send), start)
+    gain = np.float32(10.0 ** ((genre.drums.channel.level_db - loudness(desk.drums)) / 20.0))
+    for bus in (desk.drums, desk.room, desk.hall):
+        bus *= gain
     return kicks
 
 

@@ -31,7 +31,7 @@ _TRIADS: dict[Mode, tuple[float, ...]] = {
     "minor": (1.0, 0, 0, 0.8, 0, 0, 0, 0.8, 0, 0, 0, 0),
 }
 _BASS = (1.0, 0, 0.1, 0.1, 0.1, 0.3, 0, 0.5, 0.1, 0, 0.1, 0)
-_ENDING_SHARE, _BASS_SHARE = 0.5, 0.3
+_ENDING_SHARE, _BASS_SHARE = 0.8, 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,12 +96,12 @@ GENRE = Genre(
             voices=("electric_piano", "felt_piano", "muted_guitar", "piano"),
             figures={
                 "": (
-                    Figure("x------..g-x----", gate=0.95, strum_s=0.02),
-                    Figure("x-----x---..x---", gate=0.92, strum_s=0.02),
-                    Figure("x--------x------", gate=0.95, strum_s=0.03),
+                    Figure("x------..g-x----", gate=0.95, strum=0.02),
+                    Figure("x-----x---..x---", gate=0.92, strum=0.02),
+                    Figure("x--------x------", gate=0.95, strum=0.03),
                 ),
-                "intro": (Figure("x---------------", gate=0.95, strum_s=0.05),),
-                "bridge": (Figure("x-------o-------", gate=0.95, strum_s=0.05),),
+                "intro": (Figure("x---------------", gate=0.95, strum=0.05),),
+                "bridge": (Figure("x-------o-------", gate=0.95, strum=0.05),),
             },
             play={"": 0.75, "chorus": 0.85, "intro": 0.85, "bridge": 0.75, "outro": 0.7},
             channel=Channel(-16.5, width=0.9, room=0.15, hall=0.12),

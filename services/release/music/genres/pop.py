@@ -105,15 +105,15 @@ GENRE = Genre(
             figures={
                 "": (
                     Figure("x---x---x---x---", gate=0.9),
-                    Figure("x-----x-----x---", gate=0.92, strum_s=0.012),
-                    Figure("x---o-o-x---o-o-", gate=0.9, strum_s=0.012),
+                    Figure("x-----x-----x---", gate=0.92, strum=0.012),
+                    Figure("x---o-o-x---o-o-", gate=0.9, strum=0.012),
                 ),
                 "chorus": (
-                    Figure("x-o-x-o-x-o-x-o-", gate=0.9, strum_s=0.01),
+                    Figure("x-o-x-o-x-o-x-o-", gate=0.9, strum=0.01),
                     Figure("x--x--x-x--x--x-", gate=0.9),
-                    Figure("x-.xx-x-.xx-x-x-", gate=0.9, strum_s=0.014),
+                    Figure("x-.xx-x-.xx-x-x-", gate=0.9, strum=0.014),
                 ),
-                "bridge": (Figure("x---------------", gate=0.95, strum_s=0.03),),
+                "bridge": (Figure("x---------------", gate=0.95, strum=0.03),),
                 "intro": (Figure("x-----x-----x---", gate=0.92), Figure("x.o.x.o.x.o.x.o.", "updown", 0.95)),
             },
             play={"": 0.75, "chorus": 0.85, "intro": 0.95, "bridge": 0.8, "outro": 0.8},

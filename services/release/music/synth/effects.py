@@ -135,10 +135,16 @@ def compress(
         np.where(over >= knee_db / 2, over, (over + knee_db / 2) ** 2 / (2 * knee_db)),
     )
     reduction = follow(bent * (1.0 - 1.0 / ratio), attack_s, release_s, SAMPLE_RATE / _BLOCK)
-    gain = 10.0 ** (-reduction / 20.0)
-    centres = np.arange(blocks) * _BLOCK + _BLOCK / 2
-    signal *= np.interp(np.arange(total), centres, gain).astype(np.float32)
+    signal *= by_sample(10.0 ** (-reduction / 20.0), _BLOCK, total)
     return signal
+
+
+def by_sample(curve: NDArray[np.float64], block: int, total: int) -> Signal:
+    """Straight lines between values that belong to the middles of blocks, one value a sample."""
+    rise = np.diff(curve, append=curve[-1:])
+    lines = curve[:, None] + rise[:, None] * (np.arange(block) / block)
+    whole = np.concatenate([np.full(block // 2, curve[0]), lines.reshape(-1)])
+    return whole[:total].astype(np.float32)
 
 
 def follow(curve: NDArray[np.float64], attack_s: float, release_s: float, rate: float) -> NDArray[np.float64]:

@@ -1,0 +1,180 @@
+"""The real stages against services that speak the real contracts."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from aiartist.artist_db.v1 import artist_db_pb2
+from aiartist.common.v1 import decision_pb2
+from aiartist.notifier.v1 import notifier_pb2
+from aiartist.orchestrator.v1 import orchestrator_pb2
+from aiartist.release.v1 import release_pb2
+from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
+from aiartist.scheduler.v1 import scheduler_pb2 as pb
+from services.chassis.errors import AlreadyExists, DependencyUnavailable, NotFound, RequestIdReused
+from services.scheduler.domain import Done, Outcome, Run, RunState, StageName
+from services.scheduler.stages import Report, StageFailed
+from services.scheduler.stages.package import Package
+from tests.support.scheduler_peers import Peers
+from tests.support.scheduler_replica import Replica, names_of, running_scheduler
+from tests.support.stub_stages import StubStages
+
+
+@pytest.fixture
+async def label(database_url: str, peers_address: str) -> AsyncIterator[Replica]:
+    """A scheduler as it is shipped, with every peer in one place."""
+    async with running_scheduler(database_url, peers_address) as replica:
+        yield replica
+
+
+async def test_a_run_calls_each_service_once_with_what_it_needs(label: Replica, peers: Peers) -> None:
+    run = await label.waiting(note="something quiet")
+    await label.decide(run, decision_pb2.VERDICT_APPROVED)
+    released = await label.until(run.id, "RELEASED")
+
+    (composed,) = peers.of(orchestrator_pb2.ComposeSongRequest)
+    assert (composed.request_id, composed.run_id, composed.artist_id, composed.note) == (
+        f"{run.id}/compose/1",
+        run.id,
+        "art_1",
+        "something quiet",
+    )
+    (produced,) = peers.of(release_pb2.ProduceTakeRequest)
+    assert (produced.request_id, produced.brief_id, produced.take_number) == (
+        f"{run.id}/produce/1",
+        f"brf of {run.id}/compose/1",
+        1,
+    )
+    (packaged,) = peers.of(release_pb2.PackageReleaseRequest)
+    assert (packaged.request_id, packaged.run_id) == (f"{run.id}/package/1", run.id)
+    assert packaged.take_id == f"tak of {run.id}/produce/1"
+    assert packaged.decision == released.decision
+    (published,) = peers.of(release_pb2.PublishReleaseRequest)
+    assert (published.request_id, published.release_id) == (
+        f"{run.id}/publish/1",
+        f"rel of tak of {run.id}/produce/1",
+    )
+    assert (released.title, released.location) == (
+        "Harbour Lights",
+        f"/catalog/rel of tak of {run.id}/produce/1",
+    )
+
+
+async def test_a_person_is_asked_about_exactly_what_was_reviewed(label: Replica, peers: Peers) -> None:
+    run = await label.waiting()
+    (asked,) = peers.of(notifier_pb2.RequestApprovalRequest)
+    assert (asked.request_id, asked.run_id, asked.artist_id, asked.artist_name) == (
+        f"{run.id}/approve/1",
+        run.id,
+        "art_1",
+        "The art_1s",
+    )
+    assert (asked.brief_id, asked.take_id, asked.title) == (run.brief_id, run.take_id, "Harbour Lights")
+    assert asked.content_digest == run.content_digest == "sha256:1"
+    assert asked.audio.path == f"takes/{run.take_id}/master.flac"
+    assert asked.review.passed
+
+
+async def test_autopilot_asks_nobody(label: Replica, peers: Peers) -> None:
+    run = await label.until(await label.start(autopilot=True), "RELEASED")
+    assert peers.of(notifier_pb2.RequestApprovalRequest) == []
+    assert peers.of(artist_db_pb2.GetTakeRequest) == []
+    assert run.decision.verdict == decision_pb2.VERDICT_AUTOPILOT_APPROVED
+
+
+async def test_only_failed_checks_are_told_of_a_refused_take(label: Replica, peers: Peers) -> None:
+    peers.failed_checks = [["loudness", "silence"]]
+    run = await label.until(await label.start(autopilot=True), "RELEASED")
+    refused = next(stage for stage in run.stages if stage.error.reason)
+    assert refused.error.message == "the review refused the take: loudness, silence"
+    assert run.take_id == f"tak of {run.id}/produce/2"
+
+
+async def test_a_services_reason_is_the_runs(label: Replica, peers: Peers) -> None:
+    peers.failing["ProduceTake"] = NotFound("brief", "brf_9")
+    run = await label.until(await label.start(autopilot=True), "FAILED")
+    assert (run.error.reason, run.error.message, run.error.retryable) == (
+        "ERROR_REASON_NOT_FOUND",
+        "there is no brief 'brf_9'",
+        False,
+    )
+
+
+async def test_a_stream_that_ends_without_its_result_is_tried_again(label: Replica, peers: Peers) -> None:
+    peers.cut_off = {"ComposeSong"}
+    run_id = await label.start(autopilot=True)
+    run = await label.until(run_id, "RELEASED")
+    compose = run.stages[0]
+    assert (compose.error.message, compose.error.retryable) == ("the stream ended without a result", True)
+    assert {request.request_id for request in peers.of(orchestrator_pb2.ComposeSongRequest)} == {
+        f"{run_id}/compose/1"
+    }
+
+
+async def test_where_notifier_is_away_the_question_is_asked_later(label: Replica, peers: Peers) -> None:
+    peers.failing_once["RequestApproval"] = DependencyUnavailable("database")
+    run_id = await label.start(autopilot=False)
+    await label.until(run_id, "AWAITING_APPROVAL")
+    ids = {request.request_id for request in peers.of(notifier_pb2.RequestApprovalRequest)}
+    assert ids == {f"{run_id}/approve/1"}
+
+
+async def test_who_was_asked_before_a_crash_is_not_asked_again(label: Replica, peers: Peers) -> None:
+    peers.failing["RequestApproval"] = RequestIdReused("run_1/approve/1")
+    assert (await label.waiting()).content_digest == "sha256:1"
+
+
+async def test_another_refusal_of_the_question_fails_the_run(label: Replica, peers: Peers) -> None:
+    peers.failing["RequestApproval"] = AlreadyExists("question", "run_1")
+    run = await label.until(await label.start(autopilot=False), "FAILED")
+    assert run.error.reason == "ERROR_REASON_ALREADY_EXISTS"
+
+
+async def test_nothing_is_packaged_that_nobody_decided_about(peers_address: str, peers: Peers) -> None:
+    async with grpc.aio.insecure_channel(peers_address) as channel:
+        run = Run(
+            "run_1", "art_1", RunState.RELEASING, StageName.PACKAGE, autopilot=False, started_by="operator"
+        )
+        with pytest.raises(StageFailed, match="nobody decided"):
+            await Package(ReleaseServiceStub(channel)).run(run, _nowhere)
+    assert peers.requests == []
+
+
+async def _nowhere(step: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+class Film:
+    """What a stage of a later issue needs to be."""
+
+    name = StageName.FILM
+    state = RunState.RELEASING
+
+    def __init__(self) -> None:
+        self.filmed: list[str] = []
+
+    async def run(self, run: Run, report: Report) -> Outcome:
+        await report("scene 1", 1, 2)
+        self.filmed.append(run.take_id)
+        return Done(message="two scenes")
+
+
+async def test_a_new_stage_is_one_class_and_one_line(new_replica: Any, stages: StubStages) -> None:
+    film = Film()
+    with_film = [*stages.all[:3], film, *stages.all[3:]]
+    async with new_replica(with_film) as replica:
+        run = await replica.waiting()
+        await replica.decide(run, decision_pb2.VERDICT_APPROVED)
+        released = await replica.until(run.id, "RELEASED")
+        events = await replica.events(run.id)
+    assert film.filmed == ["tak_1"]
+    assert [stage.stage for stage in released.stages][3:] == [
+        pb.STAGE_NAME_FILM,
+        pb.STAGE_NAME_PACKAGE,
+        pb.STAGE_NAME_PUBLISH,
+    ]
+    told = [event.message for event in events if event.stage == pb.STAGE_NAME_FILM]
+    assert "two scenes" in told
+    assert {"STATE_CHANGED", "RELEASING"} in [names_of(event) for event in events]
