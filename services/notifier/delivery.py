@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import asyncpg
-
-from services.chassis.database import Database
+from services.chassis.database import DATABASE_TROUBLE, Database
 from services.chassis.logs import get_logger, mask_text
 from services.notifier import metrics, store
 from services.notifier.channel import Channel
@@ -16,7 +14,6 @@ from services.notifier.domain import Message, retry_delay_s
 
 MAX_ERROR = 500
 
-_DATABASE_TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _log = get_logger("notifier.delivery")
 
 
@@ -49,7 +46,7 @@ class DeliveryWorker:
             try:
                 async with self._hints() as hint:
                     await self._deliver_until_hints_end(hint)
-            except _DATABASE_TROUBLE as error:
+            except DATABASE_TROUBLE as error:
                 _log.warning(
                     "messages wait for the database", detail=mask_text(f"{type(error).__name__}: {error}")
                 )
@@ -123,10 +120,11 @@ class DeliveryWorker:
             try:
                 yield hint
             finally:
-                # The pool would hand the connection on as it is; one that ended is not the pool's any more.
+                # The pool would hand the connection on as it is, listening; and to ask one that is being cut
+                # off to stop listening may never be answered. So it ends, and the pool opens another.
                 if not hint.ended:
                     connection.remove_termination_listener(hint.end)
-                    await connection.remove_listener(store.HINT_CHANNEL, hint.give)
+                    connection.terminate()
 
 
 class _Hint:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -121,3 +121,13 @@ async def process(target: str, environment: Mapping[str, str], log: Path) -> Asy
         yield running
     finally:
         await running.kill()
+        _stop_postgres(environment.get("AIARTIST_DATA_DIR"))
+
+
+def _stop_postgres(data_dir: str | None) -> None:
+    """Ends the PostgreSQL that a killed platform left behind for the next one."""
+    pid_file = Path(data_dir or "") / "postgres" / "postmaster.pid"
+    if data_dir is None or not pid_file.exists():
+        return
+    with suppress(ProcessLookupError, ValueError, IndexError):
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)

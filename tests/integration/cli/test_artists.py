@@ -44,7 +44,7 @@ async def test_a_known_name_is_refused_and_the_way_out_named(platform: FakePlatf
     done = await invoke("artist", "add", file_of(tmp_path), env=platform.environment)
     assert done.code == 1
     what, what_to_do = done.stderr.splitlines()
-    assert "'Nova Vale' already" in what
+    assert "'Nova Vale' exists already" in what
     assert what_to_do == "  to bring them up to date: aiartist artist add FILE --update"
 
 
