@@ -170,7 +170,7 @@ class Store:
             )  # fmt: skip
 
     async def rescue(self) -> list[str]:
-        """A job for each run that has held a place for a while and has none; their ids."""
+        """A job for each run that has held a place for a while, has none and shows no life; their ids."""
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADMISSION_LOCK)
             rows = await connection.fetch(
@@ -181,6 +181,10 @@ class Store:
                       SELECT FROM pgqueuer q
                       WHERE q.entrypoint = 'drive' AND q.status IN ('queued', 'picked')
                         AND q.payload = convert_to(r.id, 'UTF8')
+                  )
+                  AND NOT EXISTS (
+                      SELECT FROM run_progress p
+                      WHERE p.run_id = r.id AND p.time > now() - interval '5 seconds'
                   )
                 """
             )

@@ -97,6 +97,12 @@ async def test_runs_under_way_come_first_then_peoples_then_the_cadences_the_olde
     assert published == [blocker, approved.id, wanted[0], wanted[1], regular[1], regular[0]]
 
 
+async def lose_the_job(sql: Any) -> None:
+    """Of every run, and a minute ago."""
+    await sql.execute("DELETE FROM pgqueuer")
+    await sql.execute("UPDATE runs SET updated_at = now() - interval '1 minute'")
+
+
 async def test_a_run_whose_job_is_lost_gets_another(new_replica: Any, stages: StubStages, sql: Any) -> None:
     gate = Gate(stages.compose.act)
     stages.compose.act = gate
@@ -104,26 +110,32 @@ async def test_a_run_whose_job_is_lost_gets_another(new_replica: Any, stages: St
         run_id = await replica.start(autopilot=True)
         await stages.compose.called.wait()
         await replica.app.close()
-    await sql.execute("DELETE FROM pgqueuer")
-    await sql.execute("UPDATE runs SET updated_at = now() - interval '1 minute'")
+    await lose_the_job(sql)
+    await sql.execute("UPDATE run_progress SET time = now() - interval '1 minute'")
     gate.open()
     async with new_replica() as other:
         await other.until(run_id, "RELEASED")
     assert stages.compose.request_ids == [f"{run_id}/compose/1"] * 2
 
 
-async def test_a_run_that_was_just_given_its_place_is_not_rescued(
-    new_replica: Any, stages: StubStages, sql: Any
+@pytest.mark.parametrize("long_ago", [False, True])
+async def test_a_run_is_not_rescued_from_who_drives_it(
+    new_replica: Any, stages: StubStages, sql: Any, long_ago: bool
 ) -> None:
     async with new_replica() as replica:
         turnstile = Turnstile(stages.compose.act)
         stages.compose.act = turnstile
         run_id = await replica.start(autopilot=True)
         await turnstile.entered.acquire()
-        await sql.execute("DELETE FROM pgqueuer")
-        # The clock ticks several times meanwhile: another run passes all its stages but this one.
+        async with asyncio.timeout(30):
+            # The first sign of life.
+            while not await sql.fetchval("SELECT count(*) FROM run_progress"):
+                await asyncio.sleep(0.01)
+        await (lose_the_job(sql) if long_ago else sql.execute("DELETE FROM pgqueuer"))
+        # The clock ticks several times meanwhile: other runs pass all their stages.
         stages.compose.act = StubStages().compose.act
-        await replica.until(await replica.start(autopilot=True), "RELEASED")
+        for _ in range(3):
+            await replica.until(await replica.start(autopilot=True), "RELEASED")
         assert await sql.fetchval("SELECT count(*) FROM pgqueuer WHERE payload = $1", run_id.encode()) == 0
         turnstile.leave.release()
         await replica.until(run_id, "RELEASED")

@@ -260,3 +260,4 @@ async def _lose_the_driver(sql: "asyncpg.Connection[asyncpg.Record]", run_id: st
     await sql.execute(
         "UPDATE runs SET version = version + 1, updated_at = now() - interval '1 hour' WHERE id = $1", run_id
     )
+    await sql.execute("UPDATE run_progress SET time = now() - interval '1 hour'")

@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import grpc
 import pytest
 
 from aiartist.scheduler.v1 import scheduler_pb2 as pb
 from aiartist.scheduler.v1 import scheduler_pb2_grpc
+from services.chassis.database import connection_lost
+from services.scheduler import queue_driver
 from services.scheduler.domain import StageName
 from tests.support.captured_logs import CapturedLogs
-from tests.support.postgres import TestServer, with_database
+from tests.support.database_proxy import database_proxy
 from tests.support.processes import REPO, clean_environment
-from tests.support.scheduler_replica import Replica, names_of
+from tests.support.scheduler_replica import Replica, names_of, running_scheduler
 from tests.support.stub_stages import Gate, StubStages
 
 CUT = """
@@ -95,7 +96,9 @@ async def test_another_replica_takes_over_what_a_killed_one_was_doing(
     assert done_here[0] is stage
 
 
-async def test_a_replica_that_stops_hands_its_run_back_at_once(new_replica: Any, stages: StubStages) -> None:
+async def test_a_replica_that_stops_hands_its_run_back_at_once(
+    new_replica: Any, stages: StubStages, captured: CapturedLogs
+) -> None:
     stays = Gate(stages.produce.act)
     stages.produce.act = stays
     others = StubStages()
@@ -112,6 +115,7 @@ async def test_a_replica_that_stops_hands_its_run_back_at_once(new_replica: Any,
     assert_consistent(events)
     produce = next(stage for stage in run.stages if stage.stage == pb.STAGE_NAME_PRODUCE)
     assert (produce.attempts, produce.state) == (2, pb.StageExecution.STATE_SUCCEEDED)
+    assert captured.of("runs had lost their jobs and got new ones") == []
 
 
 async def test_a_run_of_a_stopped_scheduler_goes_on_when_it_is_started_again(
@@ -132,9 +136,10 @@ async def test_a_run_of_a_stopped_scheduler_goes_on_when_it_is_started_again(
 async def test_a_worker_that_was_only_slow_loses_its_run_and_leaves_it_alone(
     new_replica: Any, stages: StubStages, sql: Any
 ) -> None:
-    slow = Gate(stages.produce.act)
-    stages.produce.act = slow
+    stages.produce.act = Gate(stages.produce.act)
     others = StubStages()
+    gate = Gate(others.produce.act)
+    others.produce.act = gate
     async with new_replica() as one:
         run_id = await one.start(autopilot=True)
         await stages.produce.called.wait()
@@ -144,11 +149,66 @@ async def test_a_worker_that_was_only_slow_loses_its_run_and_leaves_it_alone(
                     # As the job of a dead replica looks; who finds it so first is a matter of luck.
                     await sql.execute("UPDATE pgqueuer SET heartbeat = now() - interval '1 hour'")
                     await asyncio.sleep(0.01)
-            await other.until(run_id, "RELEASED")
+            # The slow one puts its job away: a second one would only disturb.
+            async with asyncio.timeout(30):
+                while await sql.fetchval("SELECT count(*) FROM pgqueuer"):
+                    await asyncio.sleep(0.01)
+            await others.produce.called.wait()
+            stages.produce.act = others.produce.act = StubStages().produce.act
+            # Whole runs pass meanwhile, and the queue is asked many times.
+            for _ in range(3):
+                await one.until(await one.start(autopilot=True), "RELEASED")
+            gate.open()
+            run = await other.until(run_id, "RELEASED")
             events = await other.events(run_id)
     assert_consistent(events)
-    assert others.produce.request_ids == [f"{run_id}/produce/1"]
-    assert stages.package.calls == []
+    assert others.produce.request_ids.count(f"{run_id}/produce/1") == 1
+    produce = next(stage for stage in run.stages if stage.stage == pb.STAGE_NAME_PRODUCE)
+    assert produce.attempts == 2
+
+
+async def test_a_run_in_hand_keeps_no_other_waiting_after_the_database_was_away(
+    stages: StubStages,
+    database_url: str,
+    peers_address: str,
+    captured: CapturedLogs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noticed = asyncio.Event()
+
+    def notice(error: BaseException) -> bool:
+        noticed.set()
+        return connection_lost(error)
+
+    monkeypatch.setattr(queue_driver, "connection_lost", notice)
+    gate = Gate(stages.produce.act)
+    stages.produce.act = gate
+    async with (
+        database_proxy(database_url) as proxy,
+        running_scheduler(proxy.url, peers_address, stages.all) as replica,
+    ):
+        slow = await replica.start(autopilot=True)
+        await stages.produce.called.wait()
+        stages.produce.act = StubStages().produce.act
+        await proxy.cut()
+        await asyncio.wait_for(noticed.wait(), 30)
+        await proxy.open()
+        await _until_released(replica, await _start(replica))
+        gate.open()
+        await _until_released(replica, slow)
+    assert stages.produce.request_ids.count(f"{slow}/produce/1") == 1
+    assert [record for record in captured.records if record["level"] == "error"] == []
+
+
+async def _start(replica: Replica) -> str:
+    """As a client that tries again while the database is away."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await replica.start(autopilot=True)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
 
 
 async def test_a_run_outlives_its_connections_to_the_database(
@@ -207,16 +267,15 @@ async def listeners(sql: Any) -> set[int]:
 
 
 async def test_a_scheduler_stops_though_the_database_is_gone(
-    new_replica: Any, stages: StubStages, postgres: TestServer, database_url: str
+    stages: StubStages, database_url: str, peers_address: str
 ) -> None:
     stages.produce.act = Gate(stages.produce.act)
-    name = urlsplit(database_url).path.strip("/")
-    async with new_replica(stop_grace_s=1) as replica:
+    async with (
+        database_proxy(database_url) as proxy,
+        running_scheduler(proxy.url, peers_address, stages.all, stop_grace_s=1) as replica,
+    ):
         await replica.start(autopilot=True)
         await stages.produce.called.wait()
-        await with_database(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        await with_database(
-            postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
-        )
+        await proxy.cut()
         await asyncio.wait_for(replica.app.close(), 60)
     assert stages.produce.cancelled.is_set()

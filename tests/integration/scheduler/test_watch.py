@@ -161,7 +161,8 @@ async def test_a_watcher_of_a_silent_run_hears_that_the_scheduler_lives(
 async def test_watchers_do_not_keep_the_scheduler_from_stopping(new_replica: Any) -> None:
     async with new_replica(stop_grace_s=120) as replica:
         run = await replica.waiting()
-        call = replica.stub.WatchRun(pb.WatchRunRequest(run_id=run.id, resume_token="9"))
+        call = replica.stub.WatchRun(pb.WatchRunRequest(run_id=run.id, resume_token="8"))
+        assert (await call.read()).event.sequence == 9
         reading = asyncio.create_task(call.read())
         await asyncio.wait_for(replica.app.close(), 60)
         assert await reading is grpc.aio.EOF
