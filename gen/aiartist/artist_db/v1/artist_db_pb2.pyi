@@ -60,6 +60,34 @@ ARTIST_STATE_RETIRED: ArtistState.ValueType  # 5
 """Makes no songs again."""
 Global___ArtistState: _TypeAlias = ArtistState  # noqa: Y015
 
+class _BudgetScope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BudgetScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BudgetScope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BUDGET_SCOPE_UNSPECIFIED: _BudgetScope.ValueType  # 0
+    """Not used."""
+    BUDGET_SCOPE_DAY: _BudgetScope.ValueType  # 1
+    """The whole label, a day."""
+    BUDGET_SCOPE_ARTIST: _BudgetScope.ValueType  # 2
+    """One artist, a day."""
+    BUDGET_SCOPE_RUN: _BudgetScope.ValueType  # 3
+    """One run, from its start to its end."""
+
+class BudgetScope(_BudgetScope, metaclass=_BudgetScopeEnumTypeWrapper):
+    """Whose spending a budget limits. All amounts are counted in days of UTC but the run's."""
+
+BUDGET_SCOPE_UNSPECIFIED: BudgetScope.ValueType  # 0
+"""Not used."""
+BUDGET_SCOPE_DAY: BudgetScope.ValueType  # 1
+"""The whole label, a day."""
+BUDGET_SCOPE_ARTIST: BudgetScope.ValueType  # 2
+"""One artist, a day."""
+BUDGET_SCOPE_RUN: BudgetScope.ValueType  # 3
+"""One run, from its start to its end."""
+Global___BudgetScope: _TypeAlias = BudgetScope  # noqa: Y015
+
 @_typing.final
 class Cadence(_message.Message):
     """When an artist's runs start by themselves."""
@@ -444,6 +472,7 @@ class ModelCall(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     """Derived by the orchestrator from its caller's request_id; calls of one id are its attempts."""
     attempt: _builtins.int
@@ -474,6 +503,8 @@ class ModelCall(_message.Message):
     """The answer's text; only of successful calls, and absent in lists."""
     detail: _builtins.str
     """Why it failed, for people; without secrets."""
+    image: _builtins.bytes
+    """The picture's file, of a call that drew one; absent in lists. At most 12 MiB."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -497,14 +528,67 @@ class ModelCall(_message.Message):
         answer: _builtins.str = ...,
         detail: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        image: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "artist_id", b"artist_id", "attempt", b"attempt", "call_id", b"call_id", "completion_tokens", b"completion_tokens", "cost_micro_usd", b"cost_micro_usd", "created_at", b"created_at", "detail", b"detail", "latency_ms", b"latency_ms", "model", b"model", "outcome", b"outcome", "prompt_hash", b"prompt_hash", "prompt_tokens", b"prompt_tokens", "request_digest", b"request_digest", "role", b"role", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "artist_id", b"artist_id", "attempt", b"attempt", "call_id", b"call_id", "completion_tokens", b"completion_tokens", "cost_micro_usd", b"cost_micro_usd", "created_at", b"created_at", "detail", b"detail", "image", b"image", "latency_ms", b"latency_ms", "model", b"model", "outcome", b"outcome", "prompt_hash", b"prompt_hash", "prompt_tokens", b"prompt_tokens", "request_digest", b"request_digest", "role", b"role", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelCall: _TypeAlias = ModelCall  # noqa: Y015
+
+@_typing.final
+class Budget(_message.Message):
+    """A limit of spending on models, and what is left of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    LIMIT_MICRO_USD_FIELD_NUMBER: _builtins.int
+    SPENT_MICRO_USD_FIELD_NUMBER: _builtins.int
+    HELD_MICRO_USD_FIELD_NUMBER: _builtins.int
+    LEFT_MICRO_USD_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    scope: Global___BudgetScope.ValueType
+    """What it limits."""
+    subject: _builtins.str
+    """The artist's or run's id; empty for the day's."""
+    limit_micro_usd: _builtins.int
+    """The limit in millionths of a US dollar; 0: nothing may be spent."""
+    spent_micro_usd: _builtins.int
+    """Spent, in millionths of a US dollar."""
+    held_micro_usd: _builtins.int
+    """Held for calls under way, in millionths of a US dollar."""
+    left_micro_usd: _builtins.int
+    """The limit less what is spent and held; never below 0."""
+    source: _builtins.str
+    """Where the limit comes from: `own` (set for this subject), `scope` (set for the whole scope) or
+    `settings` (nobody set one).
+    """
+    day: _builtins.str
+    """The day that is counted, as `2026-03-01`; empty for a run's."""
+    def __init__(
+        self,
+        *,
+        scope: Global___BudgetScope.ValueType = ...,
+        subject: _builtins.str = ...,
+        limit_micro_usd: _builtins.int = ...,
+        spent_micro_usd: _builtins.int = ...,
+        held_micro_usd: _builtins.int = ...,
+        left_micro_usd: _builtins.int = ...,
+        source: _builtins.str = ...,
+        day: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "held_micro_usd", b"held_micro_usd", "left_micro_usd", b"left_micro_usd", "limit_micro_usd", b"limit_micro_usd", "scope", b"scope", "source", b"source", "spent_micro_usd", b"spent_micro_usd", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Budget: _TypeAlias = Budget  # noqa: Y015
 
 @_typing.final
 class ErrorGroup(_message.Message):
@@ -1799,6 +1883,237 @@ class ListReleasesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListReleasesResponse: _TypeAlias = ListReleasesResponse  # noqa: Y015
+
+@_typing.final
+class HoldSpendRequest(_message.Message):
+    """See ArtistDbService.HoldSpend."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICRO_USD_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    LEASE_MS_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """Which call. Required."""
+    attempt: _builtins.int
+    """From 1 within `call_id`. Required."""
+    amount_micro_usd: _builtins.int
+    """The most that it may cost, in millionths of a US dollar; 1 or more. Required."""
+    artist_id: _builtins.str
+    """For whose account; empty: the platform's."""
+    run_id: _builtins.str
+    """For which run; empty: none."""
+    holder: _builtins.str
+    """Who makes the call: an id of the process. Required."""
+    lease_ms: _builtins.int
+    """For how long without a RenewHolds; 1,000 to 600,000 ms. Required."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        amount_micro_usd: _builtins.int = ...,
+        artist_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        lease_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micro_usd", b"amount_micro_usd", "artist_id", b"artist_id", "attempt", b"attempt", "call_id", b"call_id", "holder", b"holder", "lease_ms", b"lease_ms", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldSpendRequest: _TypeAlias = HoldSpendRequest  # noqa: Y015
+
+@_typing.final
+class HoldSpendResponse(_message.Message):
+    """See ArtistDbService.HoldSpend."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANTED_FIELD_NUMBER: _builtins.int
+    granted: _builtins.bool
+    """True where the caller may make the call. The amount is held now, or was held before: by the same
+    holder, or by another one whose lease is over. False where another holder makes this very
+    attempt, or where it is recorded already: look for the answer.
+    """
+    def __init__(
+        self,
+        *,
+        granted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted", b"granted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldSpendResponse: _TypeAlias = HoldSpendResponse  # noqa: Y015
+
+@_typing.final
+class RenewHoldsRequest(_message.Message):
+    """See ArtistDbService.RenewHolds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    LEASE_MS_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    """Whose. Required."""
+    lease_ms: _builtins.int
+    """For how long from now on; 1,000 to 600,000 ms. Required."""
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+        lease_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "lease_ms", b"lease_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewHoldsRequest: _TypeAlias = RenewHoldsRequest  # noqa: Y015
+
+@_typing.final
+class RenewHoldsResponse(_message.Message):
+    """See ArtistDbService.RenewHolds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDS_FIELD_NUMBER: _builtins.int
+    holds: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        holds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holds", b"holds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewHoldsResponse: _TypeAlias = RenewHoldsResponse  # noqa: Y015
+
+@_typing.final
+class SetBudgetRequest(_message.Message):
+    """See ArtistDbService.SetBudget."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    LIMIT_MICRO_USD_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    scope: Global___BudgetScope.ValueType
+    """What is limited. Required."""
+    subject: _builtins.str
+    """The artist's or run's id; empty: all of the scope that have no limit of their own."""
+    limit_micro_usd: _builtins.int
+    """The limit in millionths of a US dollar, at most a million dollars; 0: nothing may be spent.
+    Absent: the limit is removed, and the wider one counts again.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        scope: Global___BudgetScope.ValueType = ...,
+        subject: _builtins.str = ...,
+        limit_micro_usd: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit_micro_usd", b"_limit_micro_usd", "limit_micro_usd", b"limit_micro_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit_micro_usd", b"_limit_micro_usd", "limit_micro_usd", b"limit_micro_usd", "request_id", b"request_id", "scope", b"scope", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit_micro_usd: _TypeAlias = _typing.Literal["limit_micro_usd"]  # noqa: Y015
+    _WhichOneofArgType__limit_micro_usd: _TypeAlias = _typing.Literal["_limit_micro_usd", b"_limit_micro_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit_micro_usd) -> _WhichOneofReturnType__limit_micro_usd | None: ...
+
+Global___SetBudgetRequest: _TypeAlias = SetBudgetRequest  # noqa: Y015
+
+@_typing.final
+class SetBudgetResponse(_message.Message):
+    """See ArtistDbService.SetBudget."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUDGET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def budget(self) -> Global___Budget:
+        """As it is now; for a whole scope of artists or runs only the limit and its source."""
+
+    def __init__(
+        self,
+        *,
+        budget: Global___Budget | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetBudgetResponse: _TypeAlias = SetBudgetResponse  # noqa: Y015
+
+@_typing.final
+class GetBudgetsRequest(_message.Message):
+    """See ArtistDbService.GetBudgets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    artist_id: _builtins.str
+    """Also this artist's; empty: none."""
+    run_id: _builtins.str
+    """Also this run's; empty: none."""
+    def __init__(
+        self,
+        *,
+        artist_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBudgetsRequest: _TypeAlias = GetBudgetsRequest  # noqa: Y015
+
+@_typing.final
+class GetBudgetsResponse(_message.Message):
+    """See ArtistDbService.GetBudgets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUDGETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
+        """The day's first, then the artist's, then the run's."""
+
+    def __init__(
+        self,
+        *,
+        budgets: _abc.Iterable[Global___Budget] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBudgetsResponse: _TypeAlias = GetBudgetsResponse  # noqa: Y015
 
 @_typing.final
 class RecordModelCallRequest(_message.Message):

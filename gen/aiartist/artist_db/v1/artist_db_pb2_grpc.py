@@ -140,6 +140,26 @@ class ArtistDbServiceStub:
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesRequest.SerializeToString,
                 response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesResponse.FromString,
                 _registered_method=True)
+        self.HoldSpend = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/HoldSpend',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendResponse.FromString,
+                _registered_method=True)
+        self.RenewHolds = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/RenewHolds',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewHoldsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewHoldsResponse.FromString,
+                _registered_method=True)
+        self.SetBudget = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/SetBudget',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetBudgetRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetBudgetResponse.FromString,
+                _registered_method=True)
+        self.GetBudgets = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/GetBudgets',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetBudgetsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetBudgetsResponse.FromString,
+                _registered_method=True)
         self.RecordModelCall = channel.unary_unary(
                 '/aiartist.artist_db.v1.ArtistDbService/RecordModelCall',
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordModelCallRequest.SerializeToString,
@@ -332,8 +352,41 @@ class ArtistDbServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldSpend(self, request, context):
+        """Holds what one attempt of a call may cost, before it is made, against every budget that it
+        falls under. FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` where it does not fit one of
+        them: then nothing is held. Attempts of one call are made by one holder at a time: another
+        holder's hold is taken over when its lease is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewHolds(self, request, context):
+        """Prolongs the leases of all that a holder holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetBudget(self, request, context):
+        """Sets or removes a budget's limit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBudgets(self, request, context):
+        """The budgets with what is spent and held of each: the day's, and those of the artist and the run
+        that are named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordModelCall(self, request, context):
-        """Records one model call with its answer.
+        """Records one model call with its answer, and settles what was held for it in the same
+        transaction: the call's cost is spent, the rest of the hold is free again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -491,6 +544,26 @@ def add_ArtistDbServiceServicer_to_server(servicer, server):
                     servicer.ListReleases,
                     request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesRequest.FromString,
                     response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesResponse.SerializeToString,
+            ),
+            'HoldSpend': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldSpend,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendResponse.SerializeToString,
+            ),
+            'RenewHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewHolds,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewHoldsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewHoldsResponse.SerializeToString,
+            ),
+            'SetBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetBudget,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetBudgetRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetBudgetResponse.SerializeToString,
+            ),
+            'GetBudgets': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBudgets,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetBudgetsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetBudgetsResponse.SerializeToString,
             ),
             'RecordModelCall': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordModelCall,
@@ -1079,6 +1152,114 @@ class ArtistDbService:
             '/aiartist.artist_db.v1.ArtistDbService/ListReleases',
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesRequest.SerializeToString,
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldSpend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/HoldSpend',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/RenewHolds',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewHoldsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/SetBudget',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetBudgetRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBudgets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/GetBudgets',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetBudgetsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetBudgetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,8 +64,24 @@ class ArtistDbServiceStub:
     """One release."""
     ListReleases: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListReleasesRequest, _artist_db_pb2.ListReleasesResponse]
     """Releases, newest first."""
+    HoldSpend: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.HoldSpendRequest, _artist_db_pb2.HoldSpendResponse]
+    """Holds what one attempt of a call may cost, before it is made, against every budget that it
+    falls under. FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` where it does not fit one of
+    them: then nothing is held. Attempts of one call are made by one holder at a time: another
+    holder's hold is taken over when its lease is over.
+    """
+    RenewHolds: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RenewHoldsRequest, _artist_db_pb2.RenewHoldsResponse]
+    """Prolongs the leases of all that a holder holds."""
+    SetBudget: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetBudgetRequest, _artist_db_pb2.SetBudgetResponse]
+    """Sets or removes a budget's limit."""
+    GetBudgets: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetBudgetsRequest, _artist_db_pb2.GetBudgetsResponse]
+    """The budgets with what is spent and held of each: the day's, and those of the artist and the run
+    that are named.
+    """
     RecordModelCall: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordModelCallRequest, _artist_db_pb2.RecordModelCallResponse]
-    """Records one model call with its answer."""
+    """Records one model call with its answer, and settles what was held for it in the same
+    transaction: the call's cost is spent, the rest of the hold is free again.
+    """
     GetModelAnswer: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetModelAnswerRequest, _artist_db_pb2.GetModelAnswerResponse]
     """The recorded successful answer to a call's id. NOT_FOUND where there is none; its metadata
     `attempts` is then the number of the last attempt recorded, `0` for none.
@@ -255,12 +271,52 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         """Releases, newest first."""
 
     @_abc_1.abstractmethod
+    def HoldSpend(
+        self,
+        request: _artist_db_pb2.HoldSpendRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.HoldSpendRequest, _abc.Awaitable[_artist_db_pb2.HoldSpendResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.HoldSpendResponse]:
+        """Holds what one attempt of a call may cost, before it is made, against every budget that it
+        falls under. FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` where it does not fit one of
+        them: then nothing is held. Attempts of one call are made by one holder at a time: another
+        holder's hold is taken over when its lease is over.
+        """
+
+    @_abc_1.abstractmethod
+    def RenewHolds(
+        self,
+        request: _artist_db_pb2.RenewHoldsRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.RenewHoldsRequest, _abc.Awaitable[_artist_db_pb2.RenewHoldsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RenewHoldsResponse]:
+        """Prolongs the leases of all that a holder holds."""
+
+    @_abc_1.abstractmethod
+    def SetBudget(
+        self,
+        request: _artist_db_pb2.SetBudgetRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.SetBudgetRequest, _abc.Awaitable[_artist_db_pb2.SetBudgetResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SetBudgetResponse]:
+        """Sets or removes a budget's limit."""
+
+    @_abc_1.abstractmethod
+    def GetBudgets(
+        self,
+        request: _artist_db_pb2.GetBudgetsRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.GetBudgetsRequest, _abc.Awaitable[_artist_db_pb2.GetBudgetsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetBudgetsResponse]:
+        """The budgets with what is spent and held of each: the day's, and those of the artist and the run
+        that are named.
+        """
+
+    @_abc_1.abstractmethod
     def RecordModelCall(
         self,
         request: _artist_db_pb2.RecordModelCallRequest,
         context: _aio.ServicerContext[_artist_db_pb2.RecordModelCallRequest, _abc.Awaitable[_artist_db_pb2.RecordModelCallResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.RecordModelCallResponse]:
-        """Records one model call with its answer."""
+        """Records one model call with its answer, and settles what was held for it in the same
+        transaction: the call's cost is spent, the rest of the hold is free again.
+        """
 
     @_abc_1.abstractmethod
     def GetModelAnswer(

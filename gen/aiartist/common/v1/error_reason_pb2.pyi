@@ -94,16 +94,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_MODELS_EXHAUSTED: _ErrorReason.ValueType  # 13
     """Every model of the role's list was tried and none gave a usable answer. Status UNAVAILABLE.
-    `attempts` says why, model by model.
+    `attempts` says why, model by model; `retry_after_s`, where it is known, when one of them may be
+    asked again.
 
         {"reason": "ERROR_REASON_MODELS_EXHAUSTED", "domain": "aiartist",
-         "metadata": {"role": "songwriter", "attempts": "openai/gpt-5: timeout; local: empty_answer"}}
+         "metadata": {"role": "songwriter", "attempts": "openai/gpt-5: timeout; local: breaker_open",
+                      "retry_after_s": "12"}}
     """
     ERROR_REASON_BUDGET_SPENT: _ErrorReason.ValueType  # 14
-    """A budget would be passed. Status FAILED_PRECONDITION.
+    """A budget would be passed. Status FAILED_PRECONDITION. `scope` is `day`, `artist` or `run`,
+    `subject` the artist's or run's id; `needed_usd` is the most that the call may cost.
 
         {"reason": "ERROR_REASON_BUDGET_SPENT", "domain": "aiartist",
-         "metadata": {"scope": "day", "left_usd": "0.02", "needed_usd": "0.10"}}
+         "metadata": {"scope": "artist", "subject": "art_1f", "limit_usd": "5.00",
+                      "left_usd": "0.02", "needed_usd": "0.10"}}
     """
     ERROR_REASON_STORAGE: _ErrorReason.ValueType  # 15
     """The disk, or the artifact store, is full or refuses to be written. Status RESOURCE_EXHAUSTED.
@@ -206,16 +210,20 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 12
 """
 ERROR_REASON_MODELS_EXHAUSTED: ErrorReason.ValueType  # 13
 """Every model of the role's list was tried and none gave a usable answer. Status UNAVAILABLE.
-`attempts` says why, model by model.
+`attempts` says why, model by model; `retry_after_s`, where it is known, when one of them may be
+asked again.
 
     {"reason": "ERROR_REASON_MODELS_EXHAUSTED", "domain": "aiartist",
-     "metadata": {"role": "songwriter", "attempts": "openai/gpt-5: timeout; local: empty_answer"}}
+     "metadata": {"role": "songwriter", "attempts": "openai/gpt-5: timeout; local: breaker_open",
+                  "retry_after_s": "12"}}
 """
 ERROR_REASON_BUDGET_SPENT: ErrorReason.ValueType  # 14
-"""A budget would be passed. Status FAILED_PRECONDITION.
+"""A budget would be passed. Status FAILED_PRECONDITION. `scope` is `day`, `artist` or `run`,
+`subject` the artist's or run's id; `needed_usd` is the most that the call may cost.
 
     {"reason": "ERROR_REASON_BUDGET_SPENT", "domain": "aiartist",
-     "metadata": {"scope": "day", "left_usd": "0.02", "needed_usd": "0.10"}}
+     "metadata": {"scope": "artist", "subject": "art_1f", "limit_usd": "5.00",
+                  "left_usd": "0.02", "needed_usd": "0.10"}}
 """
 ERROR_REASON_STORAGE: ErrorReason.ValueType  # 15
 """The disk, or the artifact store, is full or refuses to be written. Status RESOURCE_EXHAUSTED.

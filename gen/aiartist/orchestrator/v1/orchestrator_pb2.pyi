@@ -9,7 +9,9 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -61,6 +63,8 @@ class GenerateRequest(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     ARTIST_ID_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
+    MATERIALS_FIELD_NUMBER: _builtins.int
+    PROMPT_HASH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable: the same id and request return the recorded answer. Required."""
     role: _builtins.str
@@ -73,6 +77,8 @@ class GenerateRequest(_message.Message):
     """For whose account; empty: the platform's."""
     run_id: _builtins.str
     """For which run; empty: none."""
+    prompt_hash: _builtins.str
+    """SHA-256 (hex) of the caller's own prompt template, for the call's record; empty: of the messages."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """The chat so far, at least one message. Required."""
@@ -80,6 +86,12 @@ class GenerateRequest(_message.Message):
     @_builtins.property
     def json_schema(self) -> _struct_pb2.Struct:
         """JSON schema that the answer must meet; absent: plain text."""
+
+    @_builtins.property
+    def materials(self) -> _containers.RepeatedCompositeFieldContainer[Global___Material]:
+        """Texts from outside that the answer is about: put after the last message, each fenced as a
+        quotation, so that an instruction in it is read as a part of the text. At most 50.
+        """
 
     def __init__(
         self,
@@ -92,16 +104,44 @@ class GenerateRequest(_message.Message):
         temperature: _builtins.float | None = ...,
         artist_id: _builtins.str = ...,
         run_id: _builtins.str = ...,
+        materials: _abc.Iterable[Global___Material] | None = ...,
+        prompt_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "json_schema", b"json_schema", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "artist_id", b"artist_id", "json_schema", b"json_schema", "max_tokens", b"max_tokens", "messages", b"messages", "request_id", b"request_id", "role", b"role", "run_id", b"run_id", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "artist_id", b"artist_id", "json_schema", b"json_schema", "materials", b"materials", "max_tokens", b"max_tokens", "messages", b"messages", "prompt_hash", b"prompt_hash", "request_id", b"request_id", "role", b"role", "run_id", b"run_id", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class Material(_message.Message):
+    """A text from outside: a log line, a listener's comment, the title of a chart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABEL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    label: _builtins.str
+    """What it is, in a few words; 1 to 80 characters. Required."""
+    text: _builtins.str
+    """The text; at most 20,000 characters, the rest is cut off."""
+    def __init__(
+        self,
+        *,
+        label: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Material: _TypeAlias = Material  # noqa: Y015
 
 @_typing.final
 class GenerateResponse(_message.Message):
@@ -161,16 +201,26 @@ class Attempt(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    COST_MICRO_USD_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model, as litellm names it."""
     outcome: _builtins.str
     """`ok`, or why not: `timeout`, `unreachable`, `rate_limited`, `server_error`, `bad_key`,
-    `content_filter`, `empty_answer`, `cut_off`, `bad_json`, `context_too_small`, `bad_request`.
+    `unknown_model`, `content_filter`, `empty_answer`, `cut_off` (by its limit of tokens, or in the
+    middle of a stream), `bad_json`, `bad_image`, `context_too_small`, `bad_request`, `cancelled`;
+    `breaker_open` where the model was not called because it failed a short time ago.
     """
     latency_ms: _builtins.int
     """How long it took, in ms."""
     detail: _builtins.str
     """For people; without secrets."""
+    skipped: _builtins.bool
+    """True where the model was passed over without a call: `breaker_open`, and `context_too_small`
+    where that could be told before.
+    """
+    cost_micro_usd: _builtins.int
+    """What it cost, in millionths of a US dollar; also of an unusable answer."""
     def __init__(
         self,
         *,
@@ -178,14 +228,196 @@ class Attempt(_message.Message):
         outcome: _builtins.str = ...,
         latency_ms: _builtins.int = ...,
         detail: _builtins.str = ...,
+        skipped: _builtins.bool = ...,
+        cost_micro_usd: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "latency_ms", b"latency_ms", "model", b"model", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_micro_usd", b"cost_micro_usd", "detail", b"detail", "latency_ms", b"latency_ms", "model", b"model", "outcome", b"outcome", "skipped", b"skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
+
+@_typing.final
+class GenerateStreamRequest(_message.Message):
+    """See OrchestratorService.GenerateStream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def question(self) -> Global___GenerateRequest:
+        """The question; the same `request_id` here and in Generate is the same call. Required."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___GenerateRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GenerateStreamRequest: _TypeAlias = GenerateStreamRequest  # noqa: Y015
+
+@_typing.final
+class GenerateStreamResponse(_message.Message):
+    """See OrchestratorService.GenerateStream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    RESTART_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """More of the answer's text. Not sent for a question with a `json_schema`, whose answer is
+    valid only when it is whole, nor for an answer that was recorded before.
+    """
+    @_builtins.property
+    def restart(self) -> Global___Restart:
+        """The text so far is void: its model failed, and the next one begins anew."""
+
+    @_builtins.property
+    def answer(self) -> Global___GenerateResponse:
+        """The whole answer, once, last."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        restart: Global___Restart | None = ...,
+        answer: Global___GenerateResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "restart", b"restart", "text", b"text", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "restart", b"restart", "text", b"text", "update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["text", "restart", "answer"]  # noqa: Y015
+    _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
+
+Global___GenerateStreamResponse: _TypeAlias = GenerateStreamResponse  # noqa: Y015
+
+@_typing.final
+class Restart(_message.Message):
+    """A model failed after it had begun to answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model that failed, as litellm names it."""
+    outcome: _builtins.str
+    """Why; see Attempt."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Restart: _TypeAlias = Restart  # noqa: Y015
+
+@_typing.final
+class GenerateImageRequest(_message.Message):
+    """See OrchestratorService.GenerateImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable: the same id and request return the recorded picture. Required."""
+    role: _builtins.str
+    """As what to ask, for example `illustrator`; a role whose models draw. Required."""
+    prompt: _builtins.str
+    """What to draw; 1 to 4,000 characters. Required."""
+    width: _builtins.int
+    """Wanted width in pixels; 256 to 4,096, default 1,024. Models have sizes of their own: the
+    picture may have another one.
+    """
+    height: _builtins.int
+    """Wanted height in pixels; 256 to 4,096, default 1,024."""
+    artist_id: _builtins.str
+    """For whose account; empty: the platform's."""
+    run_id: _builtins.str
+    """For which run; empty: none."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+        prompt: _builtins.str = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        artist_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "height", b"height", "prompt", b"prompt", "request_id", b"request_id", "role", b"role", "run_id", b"run_id", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GenerateImageRequest: _TypeAlias = GenerateImageRequest  # noqa: Y015
+
+@_typing.final
+class GenerateImageResponse(_message.Message):
+    """See OrchestratorService.GenerateImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    COST_MICRO_USD_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    image: _builtins.bytes
+    """The picture's file: PNG, JPEG or WebP, at most 12 MiB."""
+    media_type: _builtins.str
+    """`image/png`, `image/jpeg` or `image/webp`, by the file's own first bytes."""
+    model: _builtins.str
+    """The model that drew it."""
+    cost_micro_usd: _builtins.int
+    """What all attempts cost, in millionths of a US dollar."""
+    replayed: _builtins.bool
+    """True where this picture was recorded before and nothing was called."""
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Every attempt in order, the successful one last."""
+
+    def __init__(
+        self,
+        *,
+        image: _builtins.bytes = ...,
+        media_type: _builtins.str = ...,
+        model: _builtins.str = ...,
+        attempts: _abc.Iterable[Global___Attempt] | None = ...,
+        cost_micro_usd: _builtins.int = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost_micro_usd", b"cost_micro_usd", "image", b"image", "media_type", b"media_type", "model", b"model", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GenerateImageResponse: _TypeAlias = GenerateImageResponse  # noqa: Y015
 
 @_typing.final
 class ComposeSongRequest(_message.Message):
@@ -350,6 +582,12 @@ class Model(_message.Message):
     AVAILABLE_FIELD_NUMBER: _builtins.int
     UNAVAILABLE_REASON_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BREAKER_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
+    CONCURRENCY_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    API_KEY_ENV_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name in the roles' lists."""
     litellm_model: _builtins.str
@@ -361,7 +599,23 @@ class Model(_message.Message):
     unavailable_reason: _builtins.str
     """For example `OPENAI_API_KEY is not set`."""
     plan: _builtins.str
-    """`large`: asked for a whole song at once; `small`: a section at a time."""
+    """`large`: asked for a whole song at once; `small`: a section at a time. Empty: it draws."""
+    kind: _builtins.str
+    """`chat` or `image`."""
+    context_tokens: _builtins.int
+    """Tokens that fit into one call, question and answer; 0: not known, and not checked."""
+    concurrency: _builtins.int
+    """Calls at once at most."""
+    price: _builtins.str
+    """What a call costs, for people: `free`, `$3 / $15 per million tokens`, `$0.04 a picture`, or
+    `unknown: $0.25 a call` where the ceiling counts.
+    """
+    api_key_env: _builtins.str
+    """The variable that its key is read from; empty: it needs none."""
+    @_builtins.property
+    def breaker(self) -> Global___Breaker:
+        """Whether it is called now, as this replica sees it."""
+
     def __init__(
         self,
         *,
@@ -371,14 +625,97 @@ class Model(_message.Message):
         available: _builtins.bool = ...,
         unavailable_reason: _builtins.str = ...,
         plan: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        breaker: Global___Breaker | None = ...,
+        context_tokens: _builtins.int = ...,
+        concurrency: _builtins.int = ...,
+        price: _builtins.str = ...,
+        api_key_env: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_base", b"api_base", "available", b"available", "litellm_model", b"litellm_model", "name", b"name", "plan", b"plan", "unavailable_reason", b"unavailable_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_base", b"api_base", "api_key_env", b"api_key_env", "available", b"available", "breaker", b"breaker", "concurrency", b"concurrency", "context_tokens", b"context_tokens", "kind", b"kind", "litellm_model", b"litellm_model", "name", b"name", "plan", b"plan", "price", b"price", "unavailable_reason", b"unavailable_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Breaker(_message.Message):
+    """Keeps calls away from a model that fails. Each replica has its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Breaker._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Breaker._State.ValueType  # 0
+        """Not used."""
+        STATE_CLOSED: Breaker._State.ValueType  # 1
+        """It is made."""
+        STATE_OPEN: Breaker._State.ValueType  # 2
+        """It is not made; the next model is asked."""
+        STATE_HALF_OPEN: Breaker._State.ValueType  # 3
+        """The cool-down is over: one call is made to see whether the model is back."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """What happens with the next call."""
+
+    STATE_UNSPECIFIED: Breaker.State.ValueType  # 0
+    """Not used."""
+    STATE_CLOSED: Breaker.State.ValueType  # 1
+    """It is made."""
+    STATE_OPEN: Breaker.State.ValueType  # 2
+    """It is not made; the next model is asked."""
+    STATE_HALF_OPEN: Breaker.State.ValueType  # 3
+    """The cool-down is over: one call is made to see whether the model is back."""
+
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    RETRY_AT_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
+    state: Global___Breaker.State.ValueType
+    """See State."""
+    outcome: _builtins.str
+    """Why it opened the last time, as in Attempt; empty: it never did."""
+    detail: _builtins.str
+    """For people; without secrets."""
+    failures: _builtins.int
+    """Failures since the last success."""
+    probes: _builtins.int
+    """Calls that were made after a cool-down to see whether the model is back, since the start."""
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp:
+        """When it opened the last time; absent: never."""
+
+    @_builtins.property
+    def retry_at(self) -> _timestamp_pb2.Timestamp:
+        """While open: from when on a call is tried."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___Breaker.State.ValueType = ...,
+        outcome: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        retry_at: _timestamp_pb2.Timestamp | None = ...,
+        failures: _builtins.int = ...,
+        probes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at", "retry_at", b"retry_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "failures", b"failures", "opened_at", b"opened_at", "outcome", b"outcome", "probes", b"probes", "retry_at", b"retry_at", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Breaker: _TypeAlias = Breaker  # noqa: Y015
 
 @_typing.final
 class Role(_message.Message):

@@ -26,9 +26,15 @@ if _version_not_supported:
 
 
 class OrchestratorServiceStub:
-    """Asks language models: by role, each with a ranked list of models tried in order. Every call
-    is recorded in artist_db. No call with a `request_id` that was answered before is paid again:
-    the recorded answer comes back, also after a crash.
+    """Asks models: by role, each with a ranked list of models tried in order. Every call is recorded
+    in artist_db, and paid out of the budgets there: what a call may cost is reserved before it,
+    fallbacks too. No call with a `request_id` that was answered before is paid again: the recorded
+    answer comes back, also after a crash.
+
+    Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
+    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
+    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
+    with another question before.
     """
 
     def __init__(self, channel):
@@ -41,6 +47,16 @@ class OrchestratorServiceStub:
                 '/aiartist.orchestrator.v1.OrchestratorService/Generate',
                 request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateResponse.FromString,
+                _registered_method=True)
+        self.GenerateStream = channel.unary_stream(
+                '/aiartist.orchestrator.v1.OrchestratorService/GenerateStream',
+                request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateStreamRequest.SerializeToString,
+                response_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateStreamResponse.FromString,
+                _registered_method=True)
+        self.GenerateImage = channel.unary_unary(
+                '/aiartist.orchestrator.v1.OrchestratorService/GenerateImage',
+                request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateImageRequest.SerializeToString,
+                response_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateImageResponse.FromString,
                 _registered_method=True)
         self.ComposeSong = channel.unary_stream(
                 '/aiartist.orchestrator.v1.OrchestratorService/ComposeSong',
@@ -55,14 +71,34 @@ class OrchestratorServiceStub:
 
 
 class OrchestratorServiceServicer:
-    """Asks language models: by role, each with a ranked list of models tried in order. Every call
-    is recorded in artist_db. No call with a `request_id` that was answered before is paid again:
-    the recorded answer comes back, also after a crash.
+    """Asks models: by role, each with a ranked list of models tried in order. Every call is recorded
+    in artist_db, and paid out of the budgets there: what a call may cost is reserved before it,
+    fallbacks too. No call with a `request_id` that was answered before is paid again: the recorded
+    answer comes back, also after a crash.
+
+    Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
+    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
+    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
+    with another question before.
     """
 
     def Generate(self, request, context):
-        """Asks the models of a role. UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when none gave a
-        usable answer.
+        """Asks the models of a role.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateStream(self, request, context):
+        """As Generate, with the answer's text as it comes. A client that goes away stops the call at the
+        provider, unless others wait for the same `request_id`. The last message is the whole answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateImage(self, request, context):
+        """Has the models of a role draw one picture.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,6 +126,16 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateRequest.FromString,
                     response_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateResponse.SerializeToString,
             ),
+            'GenerateStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateStream,
+                    request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateStreamRequest.FromString,
+                    response_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateStreamResponse.SerializeToString,
+            ),
+            'GenerateImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GenerateImage,
+                    request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateImageRequest.FromString,
+                    response_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateImageResponse.SerializeToString,
+            ),
             'ComposeSong': grpc.unary_stream_rpc_method_handler(
                     servicer.ComposeSong,
                     request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongRequest.FromString,
@@ -109,9 +155,15 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrchestratorService:
-    """Asks language models: by role, each with a ranked list of models tried in order. Every call
-    is recorded in artist_db. No call with a `request_id` that was answered before is paid again:
-    the recorded answer comes back, also after a crash.
+    """Asks models: by role, each with a ranked list of models tried in order. Every call is recorded
+    in artist_db, and paid out of the budgets there: what a call may cost is reserved before it,
+    fallbacks too. No call with a `request_id` that was answered before is paid again: the recorded
+    answer comes back, also after a crash.
+
+    Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
+    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
+    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
+    with another question before.
     """
 
     @staticmethod
@@ -131,6 +183,60 @@ class OrchestratorService:
             '/aiartist.orchestrator.v1.OrchestratorService/Generate',
             aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateRequest.SerializeToString,
             aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aiartist.orchestrator.v1.OrchestratorService/GenerateStream',
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateStreamRequest.SerializeToString,
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.orchestrator.v1.OrchestratorService/GenerateImage',
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateImageRequest.SerializeToString,
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GenerateImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

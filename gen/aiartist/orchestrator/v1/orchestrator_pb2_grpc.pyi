@@ -13,25 +13,41 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrchestratorServiceStub:
-    """Asks language models: by role, each with a ranked list of models tried in order. Every call
-    is recorded in artist_db. No call with a `request_id` that was answered before is paid again:
-    the recorded answer comes back, also after a crash.
+    """Asks models: by role, each with a ranked list of models tried in order. Every call is recorded
+    in artist_db, and paid out of the budgets there: what a call may cost is reserved before it,
+    fallbacks too. No call with a `request_id` that was answered before is paid again: the recorded
+    answer comes back, also after a crash.
+
+    Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
+    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
+    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
+    with another question before.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GenerateRequest, _orchestrator_pb2.GenerateResponse]
-    """Asks the models of a role. UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when none gave a
-    usable answer.
+    """Asks the models of a role."""
+    GenerateStream: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.GenerateStreamRequest, _orchestrator_pb2.GenerateStreamResponse]
+    """As Generate, with the answer's text as it comes. A client that goes away stops the call at the
+    provider, unless others wait for the same `request_id`. The last message is the whole answer.
     """
+    GenerateImage: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GenerateImageRequest, _orchestrator_pb2.GenerateImageResponse]
+    """Has the models of a role draw one picture."""
     ComposeSong: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.ComposeSongRequest, _orchestrator_pb2.ComposeSongResponse]
     """Writes one song: a brief, kept in artist_db. Streams progress, then the result, once, last."""
     ListModels: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListModelsRequest, _orchestrator_pb2.ListModelsResponse]
     """The configured models and the roles that use them, in rank order."""
 
 class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Asks language models: by role, each with a ranked list of models tried in order. Every call
-    is recorded in artist_db. No call with a `request_id` that was answered before is paid again:
-    the recorded answer comes back, also after a crash.
+    """Asks models: by role, each with a ranked list of models tried in order. Every call is recorded
+    in artist_db, and paid out of the budgets there: what a call may cost is reserved before it,
+    fallbacks too. No call with a `request_id` that was answered before is paid again: the recorded
+    answer comes back, also after a crash.
+
+    Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
+    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
+    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
+    with another question before.
     """
 
     @_abc_1.abstractmethod
@@ -40,9 +56,25 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.GenerateRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.GenerateRequest, _abc.Awaitable[_orchestrator_pb2.GenerateResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.GenerateResponse]:
-        """Asks the models of a role. UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when none gave a
-        usable answer.
+        """Asks the models of a role."""
+
+    @_abc_1.abstractmethod
+    def GenerateStream(
+        self,
+        request: _orchestrator_pb2.GenerateStreamRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.GenerateStreamRequest, _abc.AsyncIterator[_orchestrator_pb2.GenerateStreamResponse]],
+    ) -> _abc.AsyncIterator[_orchestrator_pb2.GenerateStreamResponse]:
+        """As Generate, with the answer's text as it comes. A client that goes away stops the call at the
+        provider, unless others wait for the same `request_id`. The last message is the whole answer.
         """
+
+    @_abc_1.abstractmethod
+    def GenerateImage(
+        self,
+        request: _orchestrator_pb2.GenerateImageRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.GenerateImageRequest, _abc.Awaitable[_orchestrator_pb2.GenerateImageResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.GenerateImageResponse]:
+        """Has the models of a role draw one picture."""
 
     @_abc_1.abstractmethod
     def ComposeSong(
