@@ -61,11 +61,12 @@ def explain(failure: ServiceFailure) -> Explanation:
         return Explanation(fields or (what,), BAD_INPUT)
     if reason == "PAGE_TOKEN":
         return Explanation((what,), BAD_INPUT)
-    lines = (what, *_what_to_do(reason, remote.metadata))
+    lines = (what, *what_to_do(reason, remote.metadata))
     return Explanation(lines, UNREACHABLE if reason == "DEPENDENCY_UNAVAILABLE" else FAILED)
 
 
-def _what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
+def what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The remedy's lines; none where there is none. `reason` without its prefix."""
     kind, name = metadata.get("kind", ""), plain(metadata.get("id", ""))
     match reason:
         case "NOT_FOUND":
@@ -78,13 +79,26 @@ def _what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
             return (f"look at it again: aiartist run show {plain(metadata.get('run_id', 'RUN'))}",)
         case "ETAG_MISMATCH" | "REQUEST_ID_REUSED" | "OVERLOADED":
             return ("repeat the command",)
-        case "DEPENDENCY_UNAVAILABLE" | "MODELS_EXHAUSTED":
+        case "DEPENDENCY_UNAVAILABLE":
             return ("see what is down: aiartist doctor",)
+        case "MODELS_EXHAUSTED":
+            return ("see which models can be called: aiartist llm status",)
+        case "BUDGET_SPENT":
+            return (_raise_budget(metadata),)
         case "UNAUTHENTICATED":
             return ("set AIARTIST_TOKEN to a token of AIARTIST_TOKENS",)
         case "ROLE_TOO_LOW":
             return ("set AIARTIST_TOKEN to a token with that role",)
     return ()
+
+
+def _raise_budget(metadata: Mapping[str, str]) -> str:
+    scope, subject = metadata.get("scope", ""), plain(metadata.get("subject", ""))
+    if scope == "day":
+        return "raise it: aiartist budget set day USD"
+    if scope in ("artist", "run") and subject:
+        return f"raise it: aiartist budget set {scope} USD --{scope} {subject}"
+    return "see which one is spent: aiartist budget"
 
 
 def _from_the_wire(failure: ServiceFailure) -> Explanation:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import artists, error_groups, releases, runs
+from cli import artists, budgets, error_groups, llm, releases, runs
 from cli.output import Output
 from cli.session import output_of, run_and_exit
 from services.chassis.version import VERSION
@@ -36,6 +36,8 @@ app.add_typer(artists.app, name="artist")
 app.add_typer(runs.app, name="run")
 app.add_typer(releases.app, name="release")
 app.add_typer(error_groups.app, name="error")
+app.add_typer(llm.app, name="llm")
+app.add_typer(budgets.app, name="budget")
 
 
 def _print_version(wanted: bool) -> None:

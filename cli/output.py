@@ -46,11 +46,11 @@ class Output:
 
     def document(self, message: Message | dict[str, Any]) -> None:
         """One JSON document, indented."""
-        self._write(json.dumps(_as_dict(message), indent=2, ensure_ascii=False))
+        self.write(f"{json.dumps(_as_dict(message), indent=2, ensure_ascii=False)}\n")
 
     def line(self, message: Message) -> None:
         """One JSON document on a line of its own, out at once."""
-        self._write(json.dumps(_as_dict(message), ensure_ascii=False))
+        self.write(f"{json.dumps(_as_dict(message), ensure_ascii=False)}\n")
 
     def say(self, text: str) -> None:
         """A sentence or a path, never broken into lines."""
@@ -63,7 +63,7 @@ class Output:
             return
         with self.console.capture() as captured:
             self.console.print(table)
-        self._write("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
+        self.write("".join(f"{line.rstrip()}\n" for line in captured.get().rstrip("\n").split("\n")))
 
     def agreed(self, question: str) -> bool:
         """Asks on standard error; anything but a clear yes, and no answer too, is a no."""
@@ -71,8 +71,9 @@ class Output:
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def _write(self, text: str) -> None:
-        sys.stdout.write(f"{text}\n")
+    def write(self, text: str) -> None:
+        """Text as it is, out at once."""
+        sys.stdout.write(text)
         sys.stdout.flush()
 
 
@@ -80,6 +81,12 @@ def complain(*lines: str) -> None:
     """Lines on standard error, the first with the command's name."""
     for number, line in enumerate(lines):
         sys.stderr.write(f"{'aiartist: ' if number == 0 else '  '}{line}\n")
+    sys.stderr.flush()
+
+
+def note(*lines: str) -> None:
+    """Lines on standard error that are about the answer and no part of it."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.stderr.flush()
 
 

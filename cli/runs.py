@@ -18,7 +18,7 @@ from aiartist.common.v1.decision_pb2 import (
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 from cli import finding
-from cli.failures import FAILED, Failure
+from cli.failures import FAILED, Failure, what_to_do
 from cli.names import artist_names
 from cli.output import Output, cell, complain, facts, listing, state_cell
 from cli.run_view import follow
@@ -279,7 +279,7 @@ async def _watch(session: Session, run_id: str) -> int:
     if run.state == sched.RUN_STATE_RELEASED:
         output.say(f"released: {plain(run.location)}")
     elif run.state == sched.RUN_STATE_FAILED:
-        complain(plain(run.error.message), f"try again: aiartist run retry {run.id}")
+        complain(plain(run.error.message), *_ways_on(run))
     return _status_of(run)
 
 
@@ -327,7 +327,19 @@ def _show(output: Output, run: sched.Run, artist: str) -> None:
         output.say(f"reject: aiartist run reject {run.id} --reason WHY")
         output.say(f"another: aiartist run regenerate {run.id} --note WISH")
     elif run.state == sched.RUN_STATE_FAILED:
-        output.say(f"try again: aiartist run retry {run.id}")
+        for line in _ways_on(run):
+            output.say(line)
+
+
+def _ways_on(run: sched.Run) -> list[str]:
+    """What can be done about a run that failed."""
+    reason = run.error.reason.removeprefix("ERROR_REASON_")
+    lines = []
+    if reason == "BUDGET_SPENT":
+        lines.append(f"see which budget is spent: aiartist budget --artist {run.artist_id} --run {run.id}")
+    elif reason == "MODELS_EXHAUSTED":
+        lines.extend(what_to_do(reason, {}))
+    return [*lines, f"try again: aiartist run retry {run.id}"]
 
 
 def _stages(run: sched.Run) -> Table:

@@ -12,6 +12,7 @@ import grpc
 import typer
 
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
 from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 from cli import settings as settings_module
@@ -58,6 +59,10 @@ class Session:
     @cached_property
     def scheduler(self) -> Service[SchedulerServiceStub]:
         return self._service("scheduler", SchedulerServiceStub)
+
+    @cached_property
+    def orchestrator(self) -> Service[OrchestratorServiceStub]:
+        return self._service("orchestrator", OrchestratorServiceStub)
 
     @cached_property
     def release(self) -> Service[ReleaseServiceStub]:

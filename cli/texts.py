@@ -18,6 +18,12 @@ def plain(text: str) -> str:
     return "".join(_shown(character) for character in " ".join(text.split()))
 
 
+def printable(text: str) -> str:
+    """Text of several lines, or a piece of one, without anything else that a terminal would obey."""
+    kept = text.replace("\r", "")
+    return "".join(character if character in "\n\t" else _shown(character) for character in kept)
+
+
 def _shown(character: str) -> str:
     # Cf holds the marks that turn the direction of what follows.
     return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cc", "Cf", "Cs") else character
@@ -105,3 +111,10 @@ def _word(name: str, prefix: str) -> str:
 def dollars(micro_usd: int) -> str:
     """Millionths of a US dollar as dollars."""
     return f"${micro_usd / 1e6:.4f}"
+
+
+def amount(micro_usd: int) -> str:
+    """As dollars with cents, and smaller parts where there are any: `$5.00`, `$1,000.00`, `$0.000042`."""
+    whole, rest = divmod(micro_usd, 1_000_000)
+    part = f"{rest:06}".rstrip("0").ljust(2, "0")
+    return f"${whole:,}.{part}"

@@ -15,7 +15,7 @@ async def build(settings: Settings) -> App:
     async with app.building():
         db = await app.enter(Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size))
         app.serve(
-            ArtistDbServicer(db),
+            ArtistDbServicer(db, settings.budget_limits()),
             add_ArtistDbServiceServicer_to_server,
             artist_db_pb2.DESCRIPTOR,
             port=settings.port,

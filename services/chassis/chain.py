@@ -14,7 +14,11 @@ from typing import Any, Protocol, TypeAlias
 import grpc
 from google.rpc import status_pb2
 
+from services.chassis.errors import AppError
+
 DETAILS_KEY = "grpc-status-details-bin"
+NO_RETRY = ("grpc-retry-pushback-ms", "-1")
+"""Ends a channel's own retries: gRFC A6, "Pushback"."""
 
 # Quoted: only the stubs know these as generic.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -176,6 +180,7 @@ DEADLINE: ContextVar[float | None] = ContextVar("aiartist_deadline", default=Non
 async def _abort(call: Call) -> None:
     status = call.status
     assert status is not None
-    await call.context.abort(
-        _CODES[status.code], status.message, ((DETAILS_KEY, status.SerializeToString()),)
-    )
+    metadata: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+    if isinstance(call.error, AppError) and not call.error.repeated_by_channels:
+        metadata.append(NO_RETRY)
+    await call.context.abort(_CODES[status.code], status.message, tuple(metadata))

@@ -47,6 +47,8 @@ class AppError(Exception):
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
     reason: ClassVar[reasons.ErrorReason.ValueType] = reasons.ERROR_REASON_INTERNAL
+    repeated_by_channels: ClassVar[bool] = True
+    """False: a channel that retries UNAVAILABLE by itself must not, the caller decides."""
 
     def __init__(
         self,

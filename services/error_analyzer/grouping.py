@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from services.chassis.redaction import redact, redact_fields
 from services.error_analyzer.fingerprint import Fault, Frame, Group, group_of
-from services.error_analyzer.redaction import redact, redact_fields
 
 NEWEST_SAMPLES = 10
 """Occurrences of one group that a batch stores in full, beside what `_telling` adds."""

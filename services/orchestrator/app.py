@@ -4,15 +4,16 @@ from aiartist.orchestrator.v1 import orchestrator_pb2
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
 from services.chassis.lifecycle import App
 from services.orchestrator import metrics
-from services.orchestrator.catalog import read_catalog
 from services.orchestrator.gateway import Gateway
 from services.orchestrator.label import Label
 from services.orchestrator.ledger import Ledger
+from services.orchestrator.models_file import read_catalog
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.settings import Settings
 from services.orchestrator.song.composer import Composer
 from services.orchestrator.song.large import ROLE
 from services.orchestrator.songs import Studio
+from services.orchestrator.teller import Teller
 from services.orchestrator.upstream import Upstreams
 
 
@@ -25,10 +26,12 @@ async def build(settings: Settings) -> App:
         upstream = Upstreams(catalog)
         app.on_close(upstream.close)
         artist_db = await app.channel(settings.artist_db_addr)
-        ledger = Ledger(artist_db)
+        ledger = Ledger(artist_db, lease_s=settings.orchestrator_lease_s)
         app.on_close(ledger.close)
-        gateway = Gateway(catalog, upstream, ledger)
+        teller = Teller(await app.channel(settings.notifier_addr))
+        gateway = Gateway(catalog, upstream, ledger, teller)
         app.on_close(gateway.close)
+        metrics.watch(catalog, gateway.gate)
         songwriter = catalog.roles.get(ROLE)
         composer = Composer(gateway, catalog.ranked(songwriter) if songwriter else [])
         studio = Studio(composer, Label(artist_db))
@@ -40,6 +43,8 @@ async def build(settings: Settings) -> App:
             port=settings.port,
             metrics_port=settings.metrics_port,
         )
+        app.spawn("leases of calls", ledger.renew())
+        app.spawn("notices", teller.run())
         if upstream.litellm is not None:
             # Calls wait for the import by themselves; readiness does not.
             app.spawn("import of litellm", upstream.litellm.watch_import())

@@ -11,17 +11,27 @@ Outcome = Literal[
     "rate_limited",
     "server_error",
     "bad_key",
+    "unknown_model",
     "content_filter",
     "empty_answer",
     "cut_off",
     "bad_json",
+    "bad_image",
     "context_too_small",
     "bad_request",
+    "cancelled",
+    "breaker_open",
 ]
 """How one try of one model ended."""
 
 ABOUT_CONTENT: frozenset[Outcome] = frozenset({"content_filter", "empty_answer", "cut_off", "bad_json"})
 """Outcomes of a model that is up: another ask of the same model may do better."""
+
+DOWN: frozenset[Outcome] = frozenset({"timeout", "unreachable", "rate_limited", "server_error"})
+"""Outcomes of a model that may be back a little later."""
+
+REFUSED: frozenset[Outcome] = frozenset({"bad_key", "unknown_model"})
+"""Outcomes that somebody must mend before the model answers again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +50,20 @@ class Usage:
     completion_tokens: int = 0
     cost_micro_usd: int = 0
 
+    @property
+    def counted(self) -> bool:
+        """False where the provider did not say how many tokens it took."""
+        return self.prompt_tokens + self.completion_tokens > 0
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question to a role."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What every question to a role has."""
 
     request_id: str
     role: str
-    messages: tuple[Message, ...]
     digest: str
     """SHA-256 (hex) of the question, to tell a repeat from another question under the same id."""
-    json_schema: Mapping[str, Any] | None = None
-    max_tokens: int = 1_024
-    temperature: float | None = None
-    """None: the role's, else the model's own."""
-    seed: int | None = None
-    grammar: str = ""
-    """GBNF that plain text must meet, for servers that know it."""
     prompt_hash: str = ""
     artist_id: str = ""
     run_id: str = ""
@@ -66,12 +73,44 @@ class Ask:
     """False: an answer under this id is taken for this question's without comparing digests."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Question):
+    """A question that is answered in words."""
+
+    messages: tuple[Message, ...]
+    json_schema: Mapping[str, Any] | None = None
+    max_tokens: int = 1_024
+    temperature: float | None = None
+    """None: the role's, else the model's own."""
+    seed: int | None = None
+    grammar: str = ""
+    """GBNF that plain text must meet, for servers that know it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing(Question):
+    """A question that is answered with a picture; sizes in pixels."""
+
+    prompt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture's file, and its type as `image/png`."""
+
+    data: bytes
+    media_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered."""
+    """What a model answered: words, or a picture."""
 
     text: str
     usage: Usage
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +122,8 @@ class Attempt:
     latency_ms: int
     detail: str = ""
     usage: Usage = field(default_factory=Usage)
+    skipped: bool = False
+    """True where no call was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +137,7 @@ class Answer:
     attempts: tuple[Attempt, ...]
     prompt_hash: str = ""
     replayed: bool = False
+    picture: Picture | None = None
 
     @property
     def cost_micro_usd(self) -> int:
@@ -103,11 +145,30 @@ class Answer:
         return sum(attempt.usage.cost_micro_usd for attempt in self.attempts)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """More of an answer's text, as it comes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The pieces so far are void: their model failed."""
+
+    model: str
+    outcome: Outcome
+
+
 class UpstreamError(Exception):
     """A model gave no usable answer. `detail` holds no secrets."""
 
-    def __init__(self, outcome: Outcome, detail: str, usage: Usage | None = None) -> None:
+    def __init__(
+        self, outcome: Outcome, detail: str, usage: Usage | None = None, *, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(f"{outcome}: {detail}")
         self.outcome: Outcome = outcome
         self.detail = detail
         self.usage = usage or Usage()
+        self.retry_after_s = retry_after_s
+        """When the provider wants to be asked again; None: it did not say."""

@@ -1,5 +1,6 @@
 """Errors of the orchestrator's own."""
 
+import math
 from collections.abc import Sequence
 
 import grpc
@@ -14,11 +15,15 @@ class ModelsExhausted(AppError):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = reasons.ERROR_REASON_MODELS_EXHAUSTED
+    repeated_by_channels = False
 
-    def __init__(self, role: str, attempts: Sequence[Attempt]) -> None:
+    def __init__(self, role: str, attempts: Sequence[Attempt], retry_after_s: float | None = None) -> None:
         told = "; ".join(f"{attempt.model}: {attempt.outcome}" for attempt in attempts)
+        metadata = {"role": role, "attempts": told}
+        if retry_after_s is not None:
+            metadata["retry_after_s"] = str(math.ceil(retry_after_s))
         super().__init__(
             f"no model of the role {role!r} gave a usable answer ({told or 'none is available'})",
-            metadata={"role": role, "attempts": told},
+            metadata=metadata,
         )
         self.attempts = tuple(attempts)

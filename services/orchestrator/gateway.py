@@ -3,109 +3,211 @@
 import asyncio
 import hashlib
 import json
-import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReused
 from services.chassis.logs import get_logger
 from services.orchestrator import metrics
-from services.orchestrator.catalog import Catalog, Model, Role
-from services.orchestrator.domain import Answer, Ask, Attempt, Message, UpstreamError
+from services.orchestrator.breaker import BreakerOpen
+from services.orchestrator.caller import Caller, UnderWayElsewhere
+from services.orchestrator.catalog import Catalog, Kind, Model, Role
+from services.orchestrator.domain import (
+    Answer,
+    Ask,
+    Attempt,
+    Completion,
+    Drawing,
+    Message,
+    Outcome,
+    Piece,
+    Question,
+    Restart,
+    UpstreamError,
+)
 from services.orchestrator.errors import ModelsExhausted
-from services.orchestrator.flights import Flights
+from services.orchestrator.flights import Flights, Tell
+from services.orchestrator.gate import Gate
+from services.orchestrator.ledger import Known as KnownCall
 from services.orchestrator.ledger import Ledger, call_id
-from services.orchestrator.structured import BadJson, parse, repair_messages
-from services.orchestrator.upstream import Call, Upstream
+from services.orchestrator.prices import Price, price_of
+from services.orchestrator.structured import repair_messages
+from services.orchestrator.teller import Teller
+from services.orchestrator.trips import BadJsonAnswer, ChatTrip, DrawingTrip
+from services.orchestrator.upstream import Upstream
+
+ELSEWHERE_POLL_S = 0.25
+"""How often to look for the answer to a call that another replica makes."""
 
 _log = get_logger("gateway")
+
+Update = Piece | Restart
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One question on its way down its list."""
+
+    question: Question
+    role: Role
+    before: int
+    """Attempts that are recorded already."""
+    tell: Tell[Update] | None
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def next_number(self) -> int:
+        return self.before + sum(not attempt.skipped for attempt in self.attempts) + 1
+
+    def skip(self, model: Model, outcome: Outcome, detail: str) -> None:
+        self.attempts.append(Attempt(model.litellm_model, outcome, 0, detail, skipped=True))
 
 
 class Gateway:
     """The models behind the roles."""
 
-    def __init__(self, catalog: Catalog, upstream: Upstream, ledger: Ledger) -> None:
+    def __init__(self, catalog: Catalog, upstream: Upstream, ledger: Ledger, teller: Teller) -> None:
         self.catalog = catalog
         self._upstream = upstream
         self._ledger = ledger
-        self._flights: Flights[Answer] = Flights()
-        self._slots = {model.name: asyncio.Semaphore(model.concurrency) for model in catalog.models.values()}
+        self._teller = teller
+        self._caller = Caller(catalog, ledger, teller)
+        self._flights: Flights[Answer, Update] = Flights()
 
-    def role(self, name: str) -> Role:
-        """A configured role; InvalidInput names those that there are."""
-        if name not in self.catalog.roles:
-            known = ", ".join(sorted(self.catalog.roles))
-            raise InvalidInput([FieldViolation("role", f"must be one of {known}, is {name[:60]!r}")])
-        return self.catalog.roles[name]
+    def role(self, name: str, kind: Kind) -> Role:
+        """A configured role of this kind; InvalidInput names those that there are."""
+        role = self.catalog.roles.get(name)
+        if role is None or self.catalog.kind(role) != kind:
+            known = sorted(r.name for r in self.catalog.roles.values() if self.catalog.kind(r) == kind)
+            expected = (
+                f"must be one of {', '.join(known)}" if known else f"there is no role of the kind {kind}"
+            )
+            raise InvalidInput([FieldViolation("role", f"{expected}, is {name[:60]!r}")])
+        return role
 
-    async def ask(self, ask: Ask) -> Answer:
+    def gate(self, model: Model) -> Gate:
+        """A model's gate."""
+        return self._caller.gates[model.name]
+
+    def price(self, model: Model) -> Price:
+        """What a model's calls cost, as far as it is known now."""
+        return price_of(model, self._upstream.known(model))
+
+    async def ask(self, question: Question) -> Answer:
         """A usable answer, or the one that was recorded under this request_id before.
 
-        Raises ModelsExhausted where no model gave one, RequestIdReused where the id belongs to another
-        question, and DependencyUnavailable where calls can't be looked up or recorded.
+        Raises ModelsExhausted where no model gave one, RemoteError with ERROR_REASON_BUDGET_SPENT where
+        the next call would not fit a budget, RequestIdReused where the id belongs to another question,
+        and DependencyUnavailable where calls can't be looked up or recorded.
         """
-        role = self.role(ask.role)
-        digest = ask.digest if ask.strict else ""
-        return await self._flights.join(ask.request_id, digest, lambda: self._answer(ask, role))
+        role = self._role_of(question)
+        return await self._flights.join(
+            question.request_id, _digest(question), lambda _: self._answer(question, role, None)
+        )
+
+    async def follow(self, question: Ask) -> AsyncGenerator[Update | Answer, None]:
+        """As `ask`, with the answer's text as it comes; the answer is the last."""
+        role = self._role_of(question)
+        updates = self._flights.follow(
+            question.request_id, _digest(question), lambda tell: self._answer(question, role, tell)
+        )
+        async with aclosing(updates):
+            async for update in updates:
+                yield update
+
+    def exhausted(self, role: str, attempts: Sequence[Attempt]) -> ModelsExhausted:
+        """The error of a role whose models were all tried in vain; operators are told."""
+        self._teller.exhausted(role, attempts)
+        models = self.catalog.ranked(self.catalog.roles[role])
+        waits = [self.gate(model).breaker.retry_in_s for model in models]
+        return ModelsExhausted(role, attempts, min((wait for wait in waits if wait), default=None))
 
     async def close(self) -> None:
         """Ends the calls under way."""
         await self._flights.close()
 
-    async def _answer(self, ask: Ask, role: Role) -> Answer:
-        known = await self._ledger.known(call_id(ask.request_id))
-        if known.answer is not None:
-            if ask.strict and known.digest != ask.digest:
-                raise RequestIdReused(ask.request_id)
-            metrics.REPLAYED.labels(role.name).inc()
-            return known.answer
-        attempts: list[Attempt] = []
-        for model in self.catalog.ranked(role, ask.models):
-            answer = await self._try(ask, role, model, attempts, known.attempts)
+    def _role_of(self, question: Question) -> Role:
+        return self.role(question.role, "image" if isinstance(question, Drawing) else "chat")
+
+    async def _answer(self, question: Question, role: Role, tell: Tell[Update] | None) -> Answer:
+        while True:
+            known = await self._ledger.known(call_id(question.request_id))
+            if known.answer is not None:
+                return _replayed(question, role, known, known.answer)
+            try:
+                return await self._walk(_Walk(question, role, known.attempts, tell))
+            except UnderWayElsewhere:
+                await asyncio.sleep(ELSEWHERE_POLL_S)
+
+    async def _walk(self, walk: _Walk) -> Answer:
+        for model in self.catalog.ranked(walk.role, walk.question.models):
+            await self._upstream.ready(model)
+            if isinstance(walk.question, Drawing):
+                answer = await self._drawn(walk, walk.question, model)
+            else:
+                assert isinstance(walk.question, Ask), "there is no third kind of question"
+                answer = await self._asked(walk, walk.question, model)
             if answer is not None:
                 return answer
-        raise ModelsExhausted(role.name, attempts)
+            last = walk.attempts[-1]
+            if not last.skipped:
+                self._teller.failed(walk.role.name, model, last)
+        if walk.question.models:
+            raise ModelsExhausted(walk.role.name, walk.attempts)
+        raise self.exhausted(walk.role.name, walk.attempts)
 
-    async def _try(
-        self, ask: Ask, role: Role, model: Model, attempts: list[Attempt], before: int
-    ) -> Answer | None:
+    async def _asked(self, walk: _Walk, ask: Ask, model: Model) -> Answer | None:
         """Asks one model, twice where its JSON needs a repair; None where it fails."""
+        known, price = self._upstream.known(model), self.price(model)
+        limit = model.max_output_tokens or known.max_output_tokens or ask.max_tokens
+        max_tokens = min(ask.max_tokens, limit)
         messages = ask.messages
-        await self._upstream.ready(model)
         for is_repair in (False, True):
-            number = before + len(attempts) + 1
-            started = time.perf_counter()
-            text, problem = "", ""
-            try:
-                async with self._slots[model.name]:
-                    started = time.perf_counter()
-                    completion = await self._upstream.complete(
-                        model, _call(ask, role, model, messages, number)
-                    )
-                usage = completion.usage
-                text = completion.text
-                if ask.json_schema is not None:
-                    text = _canonical(parse(completion.text, ask.json_schema))
-                attempt = Attempt(model.litellm_model, "ok", _elapsed_ms(started), usage=usage)
-            except UpstreamError as error:
-                attempt = Attempt(
-                    model.litellm_model, error.outcome, _elapsed_ms(started), error.detail, error.usage
-                )
-            except BadJson as error:
-                problem = str(error)
-                attempt = Attempt(model.litellm_model, "bad_json", _elapsed_ms(started), problem[:500], usage)
-            attempts.append(attempt)
-            metrics.count(role.name, attempt)
-            await self._ledger.record(ask, number, attempt, text if attempt.outcome == "ok" else "")
-            if attempt.outcome == "ok":
-                return Answer(text, attempt.model, attempt.usage, tuple(attempts), ask.prompt_hash)
+            trip = ChatTrip(
+                self._upstream, ask, walk.role, model, messages,
+                number=walk.next_number, max_tokens=max_tokens, heard=_listener(walk),
+            )  # fmt: skip
+            if problem := _too_long(trip, model, known.context_tokens, max_tokens):
+                walk.skip(model, "context_too_small", problem)
+                return None
+            most = price.most(trip.prompt_bytes, trip.messages, max_tokens)
+            end = await self._made(walk, model, price, most, trip)
+            if isinstance(end, Completion):
+                return _answered(walk, end)
+            if walk.tell is not None and trip.begun:
+                walk.tell(Restart(model.litellm_model, walk.attempts[-1].outcome))
+            if is_repair or not isinstance(end, BadJsonAnswer):
+                return None
+            messages = (*ask.messages, *repair_messages(end.text, end.problem))
+        return None
+
+    async def _drawn(self, walk: _Walk, drawing: Drawing, model: Model) -> Answer | None:
+        """Has one model draw; None where it fails."""
+        price = self.price(model)
+        trip = DrawingTrip(self._upstream, drawing, walk.role, model, walk.next_number)
+        end = await self._made(walk, model, price, price.most_for_image(), trip)
+        return _answered(walk, end) if isinstance(end, Completion) else None
+
+    async def _made(
+        self, walk: _Walk, model: Model, price: Price, most: int, trip: ChatTrip | DrawingTrip
+    ) -> Completion | UpstreamError | None:
+        """One call, noted in the walk, and how it ended; None where the breaker lets nobody in."""
+        try:
+            attempt, end = await self._caller.make(walk.question, model, walk.next_number, price, most, trip)
+        except BreakerOpen:
+            opened = self.gate(model).breaker.last_opened
+            why = f"it failed a short time ago: {opened.outcome}" if opened else "it is being tried"
+            walk.skip(model, "breaker_open", why)
+            return None
+        walk.attempts.append(attempt)
+        if attempt.outcome != "ok":
             _log.warning(
                 "a model gave no usable answer",
-                role=role.name, model=model.litellm_model, outcome=attempt.outcome, detail=attempt.detail,
+                role=walk.role.name, model=attempt.model, outcome=attempt.outcome, detail=attempt.detail,
             )  # fmt: skip
-            if is_repair or not problem:
-                return None
-            messages = (*ask.messages, *repair_messages(completion.text, problem))
-        return None
+        return end
 
 
 def question_digest(messages: tuple[Message, ...], **rest: Any) -> str:
@@ -114,25 +216,36 @@ def question_digest(messages: tuple[Message, ...], **rest: Any) -> str:
     return hashlib.sha256(json.dumps([told, rest], sort_keys=True).encode()).hexdigest()
 
 
-def _call(ask: Ask, role: Role, model: Model, messages: tuple[Message, ...], number: int) -> Call:
-    params = {**model.params, **role.params}
-    if ask.temperature is not None:
-        params["temperature"] = ask.temperature
-    if ask.seed is not None:
-        params["seed"] = ask.seed
-    return Call(
-        messages=messages,
-        max_tokens=ask.max_tokens,
-        params=params,
-        json_schema=ask.json_schema,
-        grammar=ask.grammar if model.grammar else "",
-        idempotency_key=f"{call_id(ask.request_id)}-{number}",
+def _digest(question: Question) -> str:
+    return question.digest if question.strict else ""
+
+
+def _replayed(question: Question, role: Role, known: KnownCall, answer: Answer) -> Answer:
+    if question.strict and known.digest != question.digest:
+        raise RequestIdReused(question.request_id)
+    metrics.REPLAYED.labels(role.name).inc()
+    return answer
+
+
+def _answered(walk: _Walk, end: Completion) -> Answer:
+    last = walk.attempts[-1]
+    return Answer(
+        end.text, last.model, last.usage, tuple(walk.attempts), walk.question.prompt_hash, picture=end.picture
     )
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _listener(walk: _Walk) -> Any:
+    tell = walk.tell
+    return None if tell is None else lambda text: tell(Piece(text))
 
 
-def _elapsed_ms(started: float) -> int:
-    return round((time.perf_counter() - started) * 1_000)
+def _too_long(trip: ChatTrip, model: Model, known_context: int | None, max_tokens: int) -> str:
+    """Why a question does not fit into a model's context window; empty: it fits, or nobody knows."""
+    if model.context_tokens is not None:
+        needed, context = trip.prompt_tokens + max_tokens, model.context_tokens
+        what = "question and answer"
+    elif known_context is not None:
+        needed, context, what = trip.prompt_tokens, known_context, "the question"
+    else:
+        return ""
+    return f"{what} need about {needed:,} tokens, {context:,} fit" if needed > context else ""

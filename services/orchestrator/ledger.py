@@ -1,6 +1,12 @@
-"""Model calls as artist_db keeps them: looked up before a call, recorded before its answer is used."""
+"""Model calls as artist_db keeps them.
+
+Looked up before a call, what it may cost held against the budgets, and recorded before its answer is
+used; the record settles what was held.
+"""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -9,9 +15,11 @@ from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from services.chassis.clients import deadline_s
 from services.chassis.errors import DependencyUnavailable, RemoteError, remote_error
-from services.chassis.ids import derived_id
+from services.chassis.ids import derived_id, new_id
 from services.chassis.logs import get_logger
-from services.orchestrator.domain import Answer, Ask, Attempt, Usage
+from services.chassis.outage import Outage
+from services.orchestrator.domain import Answer, Attempt, Completion, Picture, Question, Usage
+from services.orchestrator.upstream.pictures import media_type_of
 
 CALL_TIMEOUT_S = 5.0
 RECORD_TRIES = 6
@@ -32,10 +40,13 @@ class Known:
 
 
 class Ledger:
-    """Reads and writes model calls in artist_db."""
+    """Reads and writes model calls in artist_db. `lease_s`: how long a hold outlives this process."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, lease_s: float = 10.0) -> None:
         self._stub = ArtistDbServiceStub(channel)
+        self._holder = new_id("orc")
+        self._lease_s = lease_s
+        self._held = 0
         self._writing: set[asyncio.Task[None]] = set()
 
     async def known(self, call_id: str) -> Known:
@@ -52,39 +63,107 @@ class Ledger:
         call = found.call
         usage = Usage(call.prompt_tokens, call.completion_tokens, call.cost_micro_usd)
         attempt = Attempt(call.model, "ok", call.latency_ms, usage=usage)
-        answer = Answer(call.answer, call.model, usage, (attempt,), call.prompt_hash, replayed=True)
+        picture = Picture(call.image, media_type_of(call.image) or "") if call.image else None
+        answer = Answer(
+            call.answer, call.model, usage, (attempt,), call.prompt_hash, replayed=True, picture=picture
+        )
         return Known(answer, call.request_digest, call.attempt)
 
-    async def record(self, ask: Ask, number: int, attempt: Attempt, answer: str = "") -> None:
-        """Keeps one attempt. Goes on to its end also where the caller goes away.
+    async def hold(self, question: Question, number: int, amount_micro_usd: int) -> bool:
+        """Holds what an attempt may cost; False where another replica makes this very attempt.
 
-        Repeats while artist_db is away for a short time; DependencyUnavailable after that.
+        RemoteError with ERROR_REASON_BUDGET_SPENT where it does not fit a budget, DependencyUnavailable
+        where artist_db does not answer.
         """
-        call = pb.ModelCall(
-            call_id=call_id(ask.request_id),
+        request = pb.HoldSpendRequest(
+            call_id=call_id(question.request_id),
             attempt=number,
-            role=ask.role,
+            amount_micro_usd=amount_micro_usd,
+            artist_id=question.artist_id,
+            run_id=question.run_id,
+            holder=self._holder,
+            lease_ms=self._lease_ms,
+        )
+        try:
+            held = await self._stub.HoldSpend(request, timeout=CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise _unavailable(remote_error(error)) from error
+        return held.granted
+
+    @asynccontextmanager
+    async def renewed(self, held: bool) -> AsyncIterator[None]:
+        """While the block runs, what is held stays this process's."""
+        self._held += held
+        try:
+            yield
+        finally:
+            self._held -= held
+
+    async def renew(self) -> None:
+        """Prolongs the leases of the calls under way, until cancelled."""
+        away = Outage(_log, "artist_db")
+        while True:
+            await asyncio.sleep(self._lease_s / 4)
+            if not self._held:
+                continue
+            request = pb.RenewHoldsRequest(holder=self._holder, lease_ms=self._lease_ms)
+            try:
+                await self._stub.RenewHolds(request, timeout=CALL_TIMEOUT_S)
+            except grpc.aio.AioRpcError as error:
+                away.noticed(error)
+            else:
+                away.over()
+
+    async def record(
+        self, question: Question, number: int, attempt: Attempt, answer: Completion | None = None
+    ) -> None:
+        """Keeps one attempt, with its answer where it succeeded, and settles what was held for it.
+
+        Goes on to its end also where the caller goes away. Repeats while artist_db is away for a short
+        time; DependencyUnavailable after that.
+        """
+        await asyncio.shield(self.begin_record(question, number, attempt, answer))
+
+    def begin_record(
+        self, question: Question, number: int, attempt: Attempt, answer: Completion | None = None
+    ) -> "asyncio.Task[None]":
+        """As `record`, without waiting for it."""
+        call = pb.ModelCall(
+            call_id=call_id(question.request_id),
+            attempt=number,
+            role=question.role,
             model=attempt.model,
-            artist_id=ask.artist_id,
-            run_id=ask.run_id,
+            artist_id=question.artist_id,
+            run_id=question.run_id,
             outcome=attempt.outcome,
             prompt_tokens=attempt.usage.prompt_tokens,
             completion_tokens=attempt.usage.completion_tokens,
             cost_micro_usd=attempt.usage.cost_micro_usd,
             latency_ms=attempt.latency_ms,
-            prompt_hash=ask.prompt_hash,
-            request_digest=ask.digest,
-            answer=answer,
+            prompt_hash=question.prompt_hash,
+            request_digest=question.digest,
+            answer=answer.text if answer else "",
+            image=answer.picture.data if answer and answer.picture else b"",
             detail=attempt.detail,
         )
         task = asyncio.create_task(self._write(call), name=f"record {call.call_id}")
         self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-        await asyncio.shield(task)
+        task.add_done_callback(self._written)
+        return task
 
     async def close(self) -> None:
         """Waits for what is being written."""
         await asyncio.gather(*self._writing, return_exceptions=True)
+
+    @property
+    def _lease_ms(self) -> int:
+        return round(self._lease_s * 1_000)
+
+    def _written(self, task: "asyncio.Task[None]") -> None:
+        self._writing.discard(task)
+        if not task.cancelled():
+            # Logged where it failed; whoever waits for the task gets it too.
+            task.exception()
 
     async def _write(self, call: pb.ModelCall) -> None:
         for attempt in range(1, RECORD_TRIES + 1):

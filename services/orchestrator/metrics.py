@@ -1,10 +1,18 @@
-"""What the orchestrator counts."""
+"""What the orchestrator counts.
 
-from prometheus_client import Counter, Histogram
+A breaker's `model` is its name in the models file; elsewhere `model` is what litellm calls it.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.metrics import REGISTRY
-from services.orchestrator.catalog import Catalog
+from services.orchestrator.breaker import Breaker, State
+from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Attempt
+from services.orchestrator.gate import Gate
 
 CALLS = Counter(
     "aiartist_orchestrator_model_calls",
@@ -37,18 +45,59 @@ REPLAYED = Counter(
     ("role",),
     registry=REGISTRY,
 )
+OPENED = Counter(
+    "aiartist_orchestrator_breaker_opened",
+    "How often a model's breaker opened, by why.",
+    ("model", "outcome"),
+    registry=REGISTRY,
+)
+PROBES = Counter(
+    "aiartist_orchestrator_probes",
+    "Calls made after a cool-down to see whether the model is back.",
+    ("model",),
+    registry=REGISTRY,
+)
+BREAKER = Gauge(
+    "aiartist_orchestrator_breaker_state",
+    "1 for the state that a model's breaker is in, 0 for the others.",
+    ("model", "state"),
+    registry=REGISTRY,
+)
+OVER_BUDGET = Counter(
+    "aiartist_orchestrator_over_budget",
+    "Calls that were not made because they did not fit a budget.",
+    ("role", "scope"),
+    registry=REGISTRY,
+)
 
 
 def initialise(catalog: Catalog) -> None:
     """Makes every series of the catalog, so that a rate can be taken from the first call on."""
     for role in catalog.roles.values():
         REPLAYED.labels(role.name)
+        for scope in ("day", "artist", "run"):
+            OVER_BUDGET.labels(role.name, scope)
         for model in catalog.ranked(role):
             CALLS.labels(role.name, model.litellm_model, "ok")
             COST.labels(role.name, model.litellm_model)
             SECONDS.labels(role.name, model.litellm_model)
             for direction in ("prompt", "completion"):
                 TOKENS.labels(role.name, model.litellm_model, direction)
+
+
+def watch(catalog: Catalog, gate_of: Callable[[Model], Gate]) -> None:
+    """Shows the state of each available model's breaker at each scrape."""
+    for model in catalog.models.values():
+        if model.available:
+            PROBES.labels(model.name)
+            for state in State:
+                BREAKER.labels(model.name, state.value).set_function(
+                    partial(_is_in, gate_of(model).breaker, state)
+                )
+
+
+def _is_in(breaker: Breaker, state: State) -> float:
+    return float(breaker.state is state)
 
 
 def count(role: str, attempt: Attempt) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from services.chassis.settings import ChassisSettings
+from services.orchestrator.overrides import PREFIXES
 
 
 def _other_keys() -> Mapping[str, SecretStr]:
@@ -14,6 +15,11 @@ def _other_keys() -> Mapping[str, SecretStr]:
     return {
         name: SecretStr(value) for name, value in os.environ.items() if name.endswith("_API_KEY") and value
     }
+
+
+def _model_overrides() -> Mapping[str, str]:
+    """Every variable that stands for a value of the models file."""
+    return {name: value for name, value in os.environ.items() if name.startswith(PREFIXES) and value}
 
 
 class Settings(ChassisSettings):
@@ -25,8 +31,12 @@ class Settings(ChassisSettings):
     """Prometheus port; 0: any free one."""
     artist_db_addr: str = "127.0.0.1:50052"
     """Where artist_db is."""
-    orchestrator_models_file: Path = Path(__file__).with_name("models.toml")
+    notifier_addr: str = "127.0.0.1:50055"
+    """Where notifier is: operators are told there when a model fails."""
+    orchestrator_models_file: Path = Path(__file__).parents[2] / "config" / "models.toml"
     """The models and roles; the default file comes with the code."""
+    orchestrator_lease_s: float = Field(10.0, ge=1, le=600)
+    """After so many seconds without a sign of life another replica may make a call that this one began."""
     model_url: str = "http://127.0.0.1:50080/v1"
     """Where the local model's OpenAI-compatible server is."""
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
@@ -35,6 +45,8 @@ class Settings(ChassisSettings):
     mistral_api_key: SecretStr | None = Field(None, validation_alias="MISTRAL_API_KEY")
     deepseek_api_key: SecretStr | None = Field(None, validation_alias="DEEPSEEK_API_KEY")
     xai_api_key: SecretStr | None = Field(None, validation_alias="XAI_API_KEY")
+    model_overrides: Mapping[str, str] = Field(default_factory=_model_overrides, exclude=True, repr=False)
+    """Values over those of the models file, such as `AIARTIST_MODELS__OPENAI__TIMEOUT_S=30`."""
     other_api_keys: Mapping[str, SecretStr] = Field(default_factory=_other_keys, exclude=True, repr=False)
     """Keys of providers that a models file adds, by the variable's name."""
 

@@ -1,26 +1,27 @@
 """ComposeSong from request to kept brief: looked up, written, kept; each at most once."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from aiartist.artist_db.v1 import artist_db_pb2
 from aiartist.common.v1 import brief_pb2
+from aiartist.common.v1.progress_pb2 import Progress
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReused
 from services.chassis.ids import derived_id, digest_of
 from services.orchestrator.domain import Answer
-from services.orchestrator.flights import Flights
+from services.orchestrator.flights import Flights, Tell
 from services.orchestrator.label import Label, TitleTaken, singer_of
+from services.orchestrator.requests import MAX_REQUEST_ID
 from services.orchestrator.song.brief import Commission, Singer, Song
 from services.orchestrator.song.composer import Composer
 from services.orchestrator.song.dice import Dice
 from services.orchestrator.song.form import Kind
-from services.orchestrator.song.large import ROLE, Told
+from services.orchestrator.song.large import ROLE
 from services.orchestrator.song.titles import another_title
 
 MAX_NOTE = 1_000
-MAX_REQUEST_ID = 200
 KEEP_TRIES = 3
 
 _KINDS = {
@@ -36,59 +37,37 @@ _KINDS = {
 
 @dataclass(slots=True)
 class Studio:
-    """The songs under way, and who watches each."""
+    """The songs under way."""
 
     composer: Composer
     label: Label
-    _flights: Flights[pb.ComposedSong] = field(default_factory=Flights)
-    _watchers: dict[str, list[asyncio.Queue[pb.ComposeSongResponse | None]]] = field(default_factory=dict)
+    _flights: Flights[pb.ComposedSong, Progress] = field(default_factory=Flights)
 
-    async def compose(self, request: pb.ComposeSongRequest) -> AsyncIterator[pb.ComposeSongResponse]:
+    async def compose(self, request: pb.ComposeSongRequest) -> AsyncGenerator[pb.ComposeSongResponse, None]:
         """Progress, and the song last. A repeat gives the song that was kept.
 
         Raises InvalidInput, RequestIdReused, RemoteError (no such artist), ModelsExhausted.
         """
         check_request(request)
-        updates: asyncio.Queue[pb.ComposeSongResponse | None] = asyncio.Queue()
-        watchers = self._watchers.setdefault(request.request_id, [])
-        watchers.append(updates)
-        work = asyncio.create_task(
-            self._flights.join(request.request_id, digest_of(request), lambda: self._composed(request))
+        updates = self._flights.follow(
+            request.request_id, digest_of(request), lambda tell: self._composed(request, tell)
         )
-        work.add_done_callback(lambda _: updates.put_nowait(None))
-        try:
-            while (update := await updates.get()) is not None:
-                yield update
-            yield pb.ComposeSongResponse(song=work.result())
-        finally:
-            watchers.remove(updates)
-            if not watchers:
-                self._watchers.pop(request.request_id, None)
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+        async with aclosing(updates):
+            async for update in updates:
+                if isinstance(update, Progress):
+                    yield pb.ComposeSongResponse(progress=update)
+                else:
+                    yield pb.ComposeSongResponse(song=update)
 
     async def close(self) -> None:
         """Ends the songs under way; what was answered is kept and will not be asked again."""
         await self._flights.close()
 
-    def _told(self, request_id: str) -> Told:
-        def tell(step: str, done: int, total: int) -> None:
-            update = pb.ComposeSongResponse()
-            update.progress.step, update.progress.done, update.progress.total = (
-                step.replace("-", " "),
-                done,
-                total,
-            )
-            for watcher in self._watchers.get(request_id, ()):
-                watcher.put_nowait(update)
-
-        return tell
-
-    async def _composed(self, request: pb.ComposeSongRequest) -> pb.ComposedSong:
+    async def _composed(self, request: pb.ComposeSongRequest, tell: Tell[Progress]) -> pb.ComposedSong:
         brief_id, digest = derived_id("brf", request.request_id), digest_of(request)
         kept = await self.label.brief(brief_id)
         if kept is None:
-            kept = await self._written(request, brief_id, digest)
+            kept = await self._written(request, brief_id, digest, tell)
         if kept.request_digest != digest:
             raise RequestIdReused(request.request_id)
         return pb.ComposedSong(
@@ -99,7 +78,7 @@ class Studio:
         )
 
     async def _written(
-        self, request: pb.ComposeSongRequest, brief_id: str, digest: str
+        self, request: pb.ComposeSongRequest, brief_id: str, digest: str, tell: Tell[Progress]
     ) -> artist_db_pb2.StoredBrief:
         artist = await self.label.artist(request.artist_id)
         commission = Commission(
@@ -110,7 +89,11 @@ class Studio:
             note=request.note.strip(),
             titles=tuple(await self.label.titles(request.artist_id)),
         )
-        written = await self.composer.compose(commission, self._told(request.request_id))
+
+        def told(step: str, done: int, total: int) -> None:
+            tell(Progress(step=step.replace("-", " "), done=done, total=total))
+
+        written = await self.composer.compose(commission, told)
         song = written.song
         for tries_left in reversed(range(KEEP_TRIES)):
             stored = artist_db_pb2.StoredBrief(

@@ -83,6 +83,8 @@ class RunError:
     reason: str
     message: str
     retryable: bool
+    retry_after_s: float = 0.0
+    """Another try before that is in vain; known only where the error has just come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ class Limits:
 
 
 REVIEW_FAILED = "ERROR_REASON_REVIEW_FAILED"
+LONGEST_WAIT_S = 600.0
+"""A service that wants to be left alone for longer is asked again all the same."""
 
 
 class Pipeline:
@@ -278,7 +282,8 @@ class Machine:
         failures = run.failures + 1
         if not error.retryable or failures >= self._limits.max_failures:
             return self._park(replace(run, failures=failures), error)
-        delay = min(self._limits.backoff_max_s, self._limits.backoff_base_s * 2 ** (failures - 1)) * jitter
+        backoff = min(self._limits.backoff_max_s, self._limits.backoff_base_s * 2 ** (failures - 1)) * jitter
+        delay = max(backoff, min(error.retry_after_s, LONGEST_WAIT_S))
         waiting = replace(run, failures=failures, error=error, place=Place.WANTED)
         event = Event(
             "STAGE_FAILED",

@@ -160,7 +160,7 @@ def _explain(stage: StageName, error: Exception) -> RunError:
             code = error.remote_code.name.lower()
             message = f"a service that {stage.lower()} needs does not answer: {code}"
         _log.warning("stage failed", reason=reason, detail=error.message, retryable=error.retryable)
-        return RunError(reason, message, error.retryable)
+        return RunError(reason, message, error.retryable, _retry_after_s(error))
     if isinstance(error, StageFailed):
         _log.warning("stage failed", reason=error.reason, detail=str(error), retryable=error.retryable)
         return RunError(error.reason, str(error), error.retryable)
@@ -169,3 +169,9 @@ def _explain(stage: StageName, error: Exception) -> RunError:
     return RunError(
         "ERROR_REASON_INTERNAL", f"an unexpected error; the log has it as {error_id}", retryable=True
     )
+
+
+def _retry_after_s(error: RemoteError) -> float:
+    """When a service that is asked too early says that it may be asked again; 0: it does not say."""
+    told = error.metadata.get("retry_after_s", "")
+    return float(told) if told.isdecimal() else 0.0

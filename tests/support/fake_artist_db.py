@@ -16,15 +16,16 @@ from aiartist.common.v1 import persona_pb2
 from services.chassis.chain import Chain
 from services.chassis.errors import AlreadyExists, DependencyUnavailable, NotFound
 from services.chassis.layers import standard_layers
+from tests.support.fake_budgets import FakeBudgets
 
 
-class FakeArtistDb(ArtistDbServiceServicer):
-    """Artists, briefs and model calls; can be told to fail."""
+class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
+    """Artists, briefs, model calls and budgets; can be told to fail."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.artists: dict[str, pb.Artist] = {}
         self.briefs: dict[str, pb.StoredBrief] = {}
-        self.calls: dict[tuple[str, int], pb.ModelCall] = {}
         self.failures: dict[str, int] = {}
         """How many of the next calls of an RPC fail with UNAVAILABLE."""
         self.before: dict[str, Callable[[Any], None]] = {}
@@ -91,6 +92,14 @@ class FakeArtistDb(ArtistDbServiceServicer):
         ):
             raise AlreadyExists("title", brief.brief.title)
         return pb.SaveBriefResponse(brief=self.briefs.setdefault(brief.id, brief))
+
+    async def HoldSpend(self, request: pb.HoldSpendRequest, context: Any) -> pb.HoldSpendResponse:
+        self._enter("HoldSpend", request)
+        return pb.HoldSpendResponse(granted=self.hold(request))
+
+    async def RenewHolds(self, request: pb.RenewHoldsRequest, context: Any) -> pb.RenewHoldsResponse:
+        self._enter("RenewHolds", request)
+        return pb.RenewHoldsResponse(holds=self.renew(request))
 
     async def RecordModelCall(
         self, request: pb.RecordModelCallRequest, context: Any

@@ -1,4 +1,4 @@
-"""artist_db, scheduler and release as the command line sees them: in memory, over a real server.
+"""The services as the command line sees them: in memory, over a real server.
 
 They keep the contract's answers (reasons, states, etags) and can be told to break off.
 """
@@ -17,6 +17,7 @@ from aiartist.artist_db.v1.artist_db_pb2_grpc import (
     add_ArtistDbServiceServicer_to_server,
 )
 from aiartist.common.v1.decision_pb2 import VERDICT_APPROVED, VERDICT_REJECTED
+from aiartist.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
 from aiartist.release.v1 import release_pb2
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceServicer, add_ReleaseServiceServicer_to_server
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
@@ -37,6 +38,7 @@ from services.chassis.health import Health
 from services.chassis.ids import derived_id
 from services.chassis.layers import ErrorsToStatus
 from services.chassis.paging import page_request
+from tests.support.fake_llm import FakeBudgets, FakeOrchestrator
 
 NOON = 1_772_366_400
 """2026-03-01 12:00 UTC, when everything here happens."""
@@ -51,15 +53,15 @@ def event(
     return made
 
 
-class FakeArtistDb(ArtistDbServiceServicer):
-    """Artists by id, their versions, releases and error groups, and every request that came."""
+class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
+    """Artists by id, their versions, releases, budgets and error groups, and every request that came."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.artists: dict[str, db.Artist] = {}
         self.versions: dict[str, list[db.PersonaVersion]] = {}
         self.releases: list[db.StoredRelease] = []
         self.groups: list[db.ErrorGroup] = []
-        self.requests: list[Any] = []
         self.violations: Sequence[FieldViolation] = ()
         """What the next personas are refused for."""
 
@@ -320,12 +322,13 @@ class FakeRelease(ReleaseServiceServicer):
 
 
 class FakePlatform:
-    """The three on one server, with health; it can stop and come back at the same address."""
+    """The four on one server, with health; it can stop and come back at the same address."""
 
     def __init__(self) -> None:
         self.artist_db = FakeArtistDb()
         self.scheduler = FakeScheduler()
         self.release = FakeRelease()
+        self.orchestrator = FakeOrchestrator()
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -345,6 +348,7 @@ class FakePlatform:
         add_ArtistDbServiceServicer_to_server(self.artist_db, server)
         add_SchedulerServiceServicer_to_server(self.scheduler, server)
         add_ReleaseServiceServicer_to_server(self.release, server)
+        add_OrchestratorServiceServicer_to_server(self.orchestrator, server)
         health = Health([])
         await health.set_ready(ready)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)

@@ -28,7 +28,8 @@ litellm_model = "openai/scripted"
 api_base = "{url}"
 plan = "large"
 timeout_s = 20
-direct = true
+input_usd_per_mtok = 0.1
+output_usd_per_mtok = 0.4
 
 [roles.songwriter]
 models = ["scripted"]
@@ -113,6 +114,7 @@ def environment_with_model(folder: Path, model_url: str) -> dict[str, str]:
         AIARTIST_DATA_DIR=str(folder / "data"),
         AIARTIST_ORCHESTRATOR_MODELS_FILE=str(models),
         AIARTIST_MODEL_URL=model_url,
+        AIARTIST_ORCHESTRATOR_LEASE_S="2",
         AIARTIST_RELEASE_CATALOG_DIR=str(folder / "catalog"),
         AIARTIST_SCHEDULER_HEARTBEAT_TIMEOUT_S="2",
         AIARTIST_LOG_FORMAT="json",

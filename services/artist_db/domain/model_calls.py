@@ -10,6 +10,7 @@ OK = "ok"
 MAX_MODEL = 300
 MAX_COST_MICRO_USD = 10**12
 """A million dollars for one call: more is a mistake in units."""
+MAX_IMAGE_BYTES = 12 * 1024 * 1024
 
 _OUTCOME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -28,3 +29,7 @@ def check_model_call(checks: Checks, call: ModelCall) -> None:
     checks.phrase("call.request_digest", call.request_digest, most=100)
     if call.answer and call.outcome != OK:
         checks.add("call.answer", f"must be empty where the outcome is not `{OK}`")
+    if call.image and call.outcome != OK:
+        checks.add("call.image", f"must be empty where the outcome is not `{OK}`")
+    elif len(call.image) > MAX_IMAGE_BYTES:
+        checks.add("call.image", f"must have at most {MAX_IMAGE_BYTES:,} bytes, has {len(call.image):,}")

@@ -36,6 +36,7 @@ class ModelCallRpcs(Room):
                 raise NoAnswer(request.call_id, await store.last_attempt(connection, request.call_id))
         call = _call_of(row)
         call.answer = row["answer"].decode()
+        call.image = row["image"] or b""
         return pb.GetModelAnswerResponse(call=call)
 
     async def ListModelCalls(

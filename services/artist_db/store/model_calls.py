@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from aiartist.artist_db.v1.artist_db_pb2 import ModelCall
+from services.artist_db.domain.budgets import Scope
 from services.artist_db.domain.model_calls import OK
+from services.artist_db.store.budgets import TODAY
 from services.artist_db.store.query import Query, storable
 from services.chassis.database import Connection
 
@@ -19,16 +21,48 @@ _COLUMNS = (
 )
 
 
+# Of what is held for an attempt, its cost is spent and the rest is free again. An attempt that nothing
+# is held for is booked only where it cost something: those of free models touch no account.
+#
+# `count(*) FROM settled` makes sure that the hold is locked before the call: see store/budgets.py.
+_RECORD = f"""
+WITH settled AS (
+    UPDATE spend_holds SET state = 'settled', cost_micro_usd = $10
+    WHERE call_id = $1 AND attempt = $2 AND state = 'held'
+    RETURNING artist_id, run_id, day, amount_micro_usd
+), recorded AS (
+    INSERT INTO model_calls (call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens,
+                             completion_tokens, cost_micro_usd, latency_ms, prompt_hash, request_digest,
+                             answer, detail, image)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+    FROM (SELECT count(*) FROM settled) AS first
+    ON CONFLICT ON CONSTRAINT model_calls_once DO NOTHING
+    RETURNING artist_id, run_id, cost_micro_usd
+), booking AS (
+    SELECT artist_id, run_id, day, amount_micro_usd AS free_micro_usd,
+           coalesce((SELECT cost_micro_usd FROM recorded), 0) AS spent_micro_usd
+    FROM settled
+    UNION ALL
+    SELECT artist_id, run_id, {TODAY}, 0, cost_micro_usd
+    FROM recorded WHERE cost_micro_usd > 0 AND NOT EXISTS (SELECT FROM settled)
+)
+INSERT INTO spend_accounts AS account (scope, subject, period, spent_micro_usd, held_micro_usd)
+SELECT scope, subject, period, spent_micro_usd, -free_micro_usd
+FROM booking CROSS JOIN LATERAL (
+    VALUES ('{Scope.ARTIST}', artist_id, day), ('{Scope.DAY}', '', day), ('{Scope.RUN}', run_id, 'all')
+) AS named (scope, subject, period)
+WHERE scope = '{Scope.DAY}' OR subject <> ''
+ORDER BY scope
+ON CONFLICT (scope, subject, period) DO UPDATE
+    SET spent_micro_usd = account.spent_micro_usd + excluded.spent_micro_usd,
+        held_micro_usd = account.held_micro_usd + excluded.held_micro_usd
+"""
+
+
 async def record(connection: Connection, call: ModelCall) -> None:
-    """Keeps one attempt of a call; one that is kept already stays as it is."""
+    """Keeps one attempt of a call and settles what is held for it; one that is kept stays as it is."""
     await connection.execute(
-        """
-        INSERT INTO model_calls (call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens,
-                                 completion_tokens, cost_micro_usd, latency_ms, prompt_hash, request_digest,
-                                 answer, detail)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-        ON CONFLICT ON CONSTRAINT model_calls_once DO NOTHING
-        """,
+        _RECORD,
         call.call_id,
         call.attempt,
         call.role,
@@ -44,14 +78,15 @@ async def record(connection: Connection, call: ModelCall) -> None:
         call.request_digest,
         call.answer.encode(),
         storable(call.detail),
+        call.image or None,
     )
 
 
 async def answer(connection: Connection, call_id: str) -> Row | None:
-    """The first successful attempt of a call, with `answer`; None where there is none."""
+    """The first successful attempt of a call, with `answer` and `image`; None where there is none."""
     return await connection.fetchrow(
         f"""
-        SELECT {_COLUMNS}, answer FROM model_calls
+        SELECT {_COLUMNS}, answer, image FROM model_calls
         WHERE call_id = $1 AND outcome = '{OK}' ORDER BY attempt LIMIT 1
         """,
         call_id,

@@ -34,4 +34,4 @@ class Composer:
                     "a song could not be made of the answers", model=model.litellm_model, detail=str(error)
                 )
                 attempts.append(Attempt(model.litellm_model, "bad_json", 0, str(error)))
-        raise ModelsExhausted(ROLE, attempts)
+        raise self._asker.exhausted(ROLE, attempts)

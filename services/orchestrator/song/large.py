@@ -1,11 +1,12 @@
 """The plan for large models: the whole song in one structured answer, checked, mended once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from services.orchestrator.domain import Answer, Ask, Message
+from services.orchestrator.domain import Answer, Ask, Attempt, Message
+from services.orchestrator.errors import ModelsExhausted
 from services.orchestrator.gateway import question_digest
 from services.orchestrator.prompts import Prompt, render
 from services.orchestrator.song.brief import Commission, Section, Singer, Song, Unwritable, Written
@@ -63,6 +64,9 @@ class Asker(Protocol):
 
     async def ask(self, ask: Ask) -> Answer:
         """A usable answer; ModelsExhausted where there is none."""
+
+    def exhausted(self, role: str, attempts: Sequence[Attempt]) -> ModelsExhausted:
+        """The error of a role whose models were all tried in vain."""
 
 
 Told = Callable[[str, int, int], None]

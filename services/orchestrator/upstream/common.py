@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from services.chassis.logs import mask_text
+from services.chassis.redaction import redact
 from services.orchestrator.catalog import JsonMode, Model
 from services.orchestrator.domain import Completion, Outcome, UpstreamError, Usage
 from services.orchestrator.structured import instruction
 from services.orchestrator.upstream.call import Call
 
 MAX_DETAIL = 300
-
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|xai|gsk|AIza)[-_A-Za-z0-9]{10,}|(?i:bearer)\s+\S+")
 _FILTERED = re.compile(r"content[ _](?:filter|management policy|policy)", re.IGNORECASE)
 _TOO_LONG = re.compile(
     r"context[ _](?:length|window|size)|maximum context|exceeds? the .*context", re.IGNORECASE
@@ -21,7 +23,7 @@ _BY_STATUS: Mapping[int, Outcome] = {
     401: "bad_key",
     402: "bad_key",
     403: "bad_key",
-    404: "bad_request",
+    404: "unknown_model",
     408: "timeout",
     413: "context_too_small",
     422: "bad_request",
@@ -69,8 +71,37 @@ def outcome_of(status: int, text: str) -> Outcome:
     return _BY_STATUS.get(status, "server_error")
 
 
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds after which a provider wants to be asked again, by its answer's headers; None: it did not say.
+
+    `Retry-After` of RFC 9110, section 10.2.3, in seconds or as a date, and `retry-after-ms`, which is finer.
+    """
+    told = {name.lower(): value.strip() for name, value in headers.items()}
+    try:
+        if "retry-after-ms" in told:
+            return max(0.0, float(told["retry-after-ms"]) / 1_000)
+        value = told.get("retry-after", "")
+        return max(0.0, float(value)) if value else None
+    except ValueError:
+        return _until(told.get("retry-after", ""))
+
+
+def _until(date: str) -> float | None:
+    try:
+        when = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def usage_of(counted: Mapping[str, Any]) -> Usage:
+    """The tokens of an answer's `usage`; TypeError or ValueError where they are no numbers."""
+    return Usage(int(counted.get("prompt_tokens") or 0), int(counted.get("completion_tokens") or 0))
+
+
 def scrubbed(text: str, model: Model) -> str:
-    """An error's text, short and without keys."""
+    """An error's text, short and without secrets."""
     if model.api_key is not None:
         text = text.replace(model.api_key.get_secret_value(), "********")
-    return " ".join(_KEY_LIKE.sub("********", text).split())[:MAX_DETAIL]
+    return " ".join(redact(mask_text(text[:2_000])).split())[:MAX_DETAIL]

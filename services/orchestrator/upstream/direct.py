@@ -1,27 +1,35 @@
 """Straight to an OpenAI-compatible server over HTTP: for servers of one's own, which need no litellm."""
 
-import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 
 from services.orchestrator.catalog import Model
-from services.orchestrator.domain import Completion, UpstreamError, Usage
-from services.orchestrator.upstream.call import Call
+from services.orchestrator.domain import Completion, UpstreamError
+from services.orchestrator.prices import Known
+from services.orchestrator.upstream.call import Call, ImageCall, is_streamed
 from services.orchestrator.upstream.common import (
     completion,
     messages_for,
     outcome_of,
     response_format,
+    retry_after_s,
     scrubbed,
+    usage_of,
 )
+from services.orchestrator.upstream.patience import Patience
+from services.orchestrator.upstream.pictures import picture
+from services.orchestrator.upstream.streams import Pieces, add_chunk, events
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_NOTHING_KNOWN = Known()
 
 
 class DirectUpstream:
-    """OpenAI's chat completions, spoken with httpx."""
+    """OpenAI's chat completions and image generations, spoken with httpx."""
 
     def __init__(self) -> None:
         self._clients: dict[str, httpx.AsyncClient] = {}
@@ -29,30 +37,65 @@ class DirectUpstream:
     async def ready(self, model: Model) -> None:
         """At once."""
 
+    def known(self, model: Model) -> Known:
+        """Nothing: a server of one's own is known by its settings."""
+        return _NOTHING_KNOWN
+
     async def complete(self, model: Model, call: Call) -> Completion:
         """The model's answer; UpstreamError where there is no usable one."""
+        streamed = is_streamed(model, call)
+        body = _body(model, call)
+        if not streamed:
+            async with Patience(model), self._post(model, "chat/completions", body, call) as response:
+                return _completion(await _text(response))
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        patience = Patience(model, first_token=True)
+        async with patience, self._post(model, "chat/completions", body, call) as response:
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                return _heard(_completion(await _text(response)), call)
+            return await _streamed(response, Pieces(call, patience), model)
+
+    async def draw(self, model: Model, call: ImageCall) -> Completion:
+        """The model's picture; UpstreamError where there is no usable one."""
+        body = {
+            "model": _name(model),
+            "prompt": call.prompt,
+            "n": 1,
+            "size": f"{call.width}x{call.height}",
+            **call.params,
+        }
+        async with Patience(model), self._post(model, "images/generations", body, call) as response:
+            text = await _text(response)
         try:
-            async with asyncio.timeout(model.timeout_s):
-                response = await self._client(model).post(
-                    f"{model.api_base}/chat/completions",
-                    json=_body(model, call),
-                    headers={"Idempotency-Key": call.idempotency_key},
-                )
-        except (TimeoutError, httpx.ReadTimeout) as error:
-            raise UpstreamError("timeout", f"no answer within {model.timeout_s:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            detail = scrubbed(str(error) or type(error).__name__, model)
-            raise UpstreamError("unreachable", detail) from error
-        if response.status_code != httpx.codes.OK:
-            detail = scrubbed(f"HTTP {response.status_code}: {response.text[:1_000]}", model)
-            raise UpstreamError(outcome_of(response.status_code, response.text), detail)
-        return _completion(response.text)
+            answer = json.loads(text)
+            encoded, usage = answer["data"][0].get("b64_json"), usage_of(answer.get("usage") or {})
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UpstreamError("server_error", f"the answer holds no picture: {text[:100]!r}") from error
+        return picture(encoded, usage)
 
     async def close(self) -> None:
         """Closes the connections."""
         for client in self._clients.values():
             await client.aclose()
         self._clients.clear()
+
+    @asynccontextmanager
+    async def _post(
+        self, model: Model, path: str, body: dict[str, Any], call: Call | ImageCall
+    ) -> AsyncIterator[httpx.Response]:
+        """The server's answer, begun; UpstreamError where it refuses or can't be reached."""
+        headers = {"Idempotency-Key": call.idempotency_key}
+        try:
+            async with self._client(model).stream(
+                "POST", f"{model.api_base}/{path}", json=body, headers=headers
+            ) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise await _refusal(response, model)
+                yield response
+        except httpx.ReadTimeout as error:
+            raise UpstreamError("timeout", f"no whole answer within {model.timeout_s:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UpstreamError("unreachable", _told(error, model)) from error
 
     def _client(self, model: Model) -> httpx.AsyncClient:
         """One client for each server. One on loopback is never asked through a proxy."""
@@ -64,16 +107,58 @@ class DirectUpstream:
             client = self._clients[model.name] = httpx.AsyncClient(
                 headers=headers,
                 timeout=httpx.Timeout(model.timeout_s, connect=model.connect_timeout_s, pool=None),
-                limits=httpx.Limits(max_connections=model.concurrency),
+                limits=httpx.Limits(
+                    max_connections=model.concurrency, max_keepalive_connections=model.concurrency
+                ),
                 trust_env=httpx.URL(model.api_base).host not in LOOPBACK,
             )
         return client
 
 
+async def _streamed(response: httpx.Response, pieces: Pieces, model: Model) -> Completion:
+    try:
+        async for chunk in events(response.aiter_lines()):
+            add_chunk(pieces, chunk)
+    except httpx.HTTPError as error:
+        raise pieces.broken(_told(error, model)) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise pieces.broken("the stream holds something that is no chunk of an answer") from error
+    return pieces.whole()
+
+
+def _heard(answer: Completion, call: Call) -> Completion:
+    """A whole answer of a server that does not stream, told in one piece."""
+    if call.heard is not None:
+        call.heard(answer.text)
+    return answer
+
+
+async def _refusal(response: httpx.Response, model: Model) -> UpstreamError:
+    text = await _text(response)
+    return UpstreamError(
+        outcome_of(response.status_code, text),
+        scrubbed(f"HTTP {response.status_code}: {text[:1_000]}", model),
+        retry_after_s=retry_after_s(response.headers),
+    )
+
+
+async def _text(response: httpx.Response) -> str:
+    await response.aread()
+    return response.text
+
+
+def _told(error: Exception, model: Model) -> str:
+    return scrubbed(str(error) or type(error).__name__, model)
+
+
+def _name(model: Model) -> str:
+    return model.litellm_model.partition("/")[2]
+
+
 def _body(model: Model, call: Call) -> dict[str, Any]:
     mode = model.json_mode or "none"
     body: dict[str, Any] = {
-        "model": model.litellm_model.partition("/")[2],
+        "model": _name(model),
         "messages": messages_for(call, mode),
         "max_tokens": call.max_tokens,
         **call.params,
@@ -88,8 +173,7 @@ def _completion(text: str) -> Completion:
     try:
         answer = json.loads(text)
         choice = answer["choices"][0]
-        counted = answer.get("usage") or {}
-        usage = Usage(int(counted.get("prompt_tokens", 0)), int(counted.get("completion_tokens", 0)))
+        usage = usage_of(answer.get("usage") or {})
         content, finish_reason = choice["message"].get("content"), choice.get("finish_reason")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UpstreamError("server_error", f"the answer is not a chat completion: {text[:100]!r}") from error

@@ -2,7 +2,8 @@
 
 from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Completion
-from services.orchestrator.upstream.call import Call, Upstream
+from services.orchestrator.prices import Known
+from services.orchestrator.upstream.call import Call, ImageCall, Upstream
 from services.orchestrator.upstream.direct import DirectUpstream
 from services.orchestrator.upstream.over_litellm import LitellmUpstream
 
@@ -19,9 +20,17 @@ class Upstreams:
         """Returns when calls of this model can be carried."""
         await self._way(model).ready(model)
 
+    def known(self, model: Model) -> Known:
+        """What is known of an available model beside its settings."""
+        return self._way(model).known(model)
+
     async def complete(self, model: Model, call: Call) -> Completion:
         """The model's answer; UpstreamError where there is no usable one."""
         return await self._way(model).complete(model, call)
+
+    async def draw(self, model: Model, call: ImageCall) -> Completion:
+        """The model's picture; UpstreamError where there is no usable one."""
+        return await self._way(model).draw(model, call)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -22,6 +22,7 @@ EXISTS = (grpc.StatusCode.ALREADY_EXISTS, "ERROR_REASON_ALREADY_EXISTS")
 REUSED = (grpc.StatusCode.ALREADY_EXISTS, "ERROR_REASON_REQUEST_ID_REUSED")
 WRONG_STATE = (grpc.StatusCode.FAILED_PRECONDITION, "ERROR_REASON_WRONG_STATE")
 ETAG = (grpc.StatusCode.ABORTED, "ERROR_REASON_ETAG_MISMATCH")
+BUDGET_SPENT = (grpc.StatusCode.FAILED_PRECONDITION, "ERROR_REASON_BUDGET_SPENT")
 PAGE_TOKEN = (grpc.StatusCode.INVALID_ARGUMENT, "ERROR_REASON_PAGE_TOKEN")
 
 
@@ -145,3 +146,16 @@ def model_call(call_id: str = "call-1", **changes: Any) -> pb.ModelCall:
         "answer": "Neon rain",
     }
     return pb.ModelCall(**{**fields, **changes})
+
+
+def hold(call_id: str = "call-1", **changes: Any) -> pb.HoldSpendRequest:
+    fields: dict[str, Any] = {
+        "call_id": call_id,
+        "attempt": 1,
+        "amount_micro_usd": 2_000,
+        "artist_id": "art_1",
+        "run_id": "run_1",
+        "holder": "orchestrator-a",
+        "lease_ms": 60_000,
+    }
+    return pb.HoldSpendRequest(**{**fields, **changes})

@@ -121,6 +121,31 @@ async def model_calls(connection: Connection, numbers: range) -> None:
     )
 
 
+async def spend_accounts(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO spend_accounts (scope, subject, period, spent_micro_usd, held_micro_usd)
+        VALUES ('run', $1, 'all', 1, 0)
+        """,
+        [(f"run_{n}",) for n in numbers],
+    )
+    await connection.executemany(
+        "INSERT INTO budgets (scope, subject, limit_micro_usd) VALUES ('run', $1, 1000000)",
+        [(f"run_{n}",) for n in numbers],
+    )
+
+
+async def spend_holds(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO spend_holds (call_id, attempt, amount_micro_usd, artist_id, run_id, day, holder,
+                                 lease_until)
+        VALUES ($1, 1, 1, 'art_1', 'run_1', '2024-01-01', $2, $3)
+        """,
+        [(f"held-{n}", f"holder-{n % 50}", time(n)) for n in numbers],
+    )
+
+
 async def error_groups(connection: Connection, numbers: range) -> None:
     await connection.executemany(
         """

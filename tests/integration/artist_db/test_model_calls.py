@@ -7,6 +7,7 @@ import asyncpg
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.common.v1.brief_pb2 import ModelUse
+from services.artist_db.domain.model_calls import MAX_IMAGE_BYTES
 from tests.integration.artist_db.races import held
 from tests.integration.artist_db.samples import INVALID, NOT_FOUND, model_call, refused, sha256, violations
 
@@ -77,6 +78,28 @@ async def test_equal_records_at_once_are_counted_once(stub: ArtistDbServiceStub,
     await asyncio.gather(*calls)
 
     assert [use.calls for use in (await spend(stub)).uses] == [1]
+
+
+async def test_a_picture_comes_back_with_its_call_and_not_in_lists(stub: ArtistDbServiceStub) -> None:
+    most = b"\x89PNG\0" + bytes(MAX_IMAGE_BYTES - 5)
+
+    await record(stub, model_call(image=most, answer="", cost_micro_usd=0))
+    listed = (await stub.ListModelCalls(pb.ListModelCallsRequest())).calls
+
+    assert (await answer(stub)).image == most
+    assert [call.image for call in listed] == [b""]
+
+
+async def test_a_picture_that_is_too_large_or_of_a_failed_call_is_refused(stub: ArtistDbServiceStub) -> None:
+    large = pb.RecordModelCallRequest(call=model_call(image=bytes(MAX_IMAGE_BYTES + 1)))
+    failed = pb.RecordModelCallRequest(call=model_call(outcome="timeout", answer="", image=b"x"))
+
+    assert violations(await refused(stub.RecordModelCall(large), INVALID)) == {
+        "call.image": "must have at most 12,582,912 bytes, has 12,582,913"
+    }
+    assert violations(await refused(stub.RecordModelCall(failed), INVALID)) == {
+        "call.image": "must be empty where the outcome is not `ok`"
+    }
 
 
 async def test_what_people_are_told_may_hold_any_character(stub: ArtistDbServiceStub) -> None:

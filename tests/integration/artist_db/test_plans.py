@@ -7,9 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.artist_db.domain.budgets import Limits
 from services.artist_db.domain.lifecycle import State
-from services.artist_db.store import artists, errors, model_calls, songs
+from services.artist_db.store import artists, budgets, errors, model_calls, songs
 from tests.integration.artist_db import seeds
+from tests.integration.artist_db.samples import hold, model_call
 
 MIDDLE = seeds.time(1_000)
 Query = Callable[[Any], Awaitable[Any]]
@@ -31,6 +33,14 @@ class Recorder:
         self.sql, self.values = sql, values
         return await self._connection.fetchrow(sql, *values)
 
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        self.sql, self.values = sql, values
+        return await self._connection.fetchval(sql, *values)
+
+    async def execute(self, sql: str, *values: Any) -> Any:
+        self.sql, self.values = sql, values
+        return await self._connection.execute(sql, *values)
+
 
 @pytest.fixture
 async def filled(
@@ -44,6 +54,8 @@ async def filled(
         seeds.takes,
         seeds.releases,
         seeds.model_calls,
+        seeds.spend_accounts,
+        seeds.spend_holds,
         seeds.error_groups,
         seeds.error_reports,
         seeds.error_samples,
@@ -115,6 +127,21 @@ SPEND_PLANS: list[tuple[Query, list[str]]] = [
     (lambda c: model_calls.spend(c, artist_id="", run_id="run_7", since=MIDDLE), ["model_calls_of_run"]),
 ]
 
+LIMITS = Limits(artist=10**12, day=10**12, run=10**12)
+BUDGET_PLANS: list[tuple[Query, set[str]]] = [
+    (
+        lambda c: budgets.hold(c, hold("new"), LIMITS),
+        {"budgets_pkey", "spend_accounts_pkey", "spend_holds_pkey", "model_calls_once"},
+    ),
+    (lambda c: budgets.hold(c, hold("held-7"), LIMITS), {"spend_holds_pkey"}),
+    (
+        lambda c: budgets.accounts(c, artist_id="art_7", run_id="run_7", limits=LIMITS),
+        {"budgets_pkey", "spend_accounts_pkey"},
+    ),
+    (lambda c: budgets.renew(c, "holder-7", 60_000), {"spend_holds_of_holder", "spend_holds_pkey"}),
+    (lambda c: model_calls.record(c, model_call("held-7")), {"spend_holds_pkey"}),
+]
+
 
 @pytest.mark.parametrize("plans", [ARTIST_PLANS, SONG_PLANS, OTHER_PLANS], ids=["artists", "songs", "others"])
 async def test_lookups_and_pages_come_from_their_indexes_in_order(
@@ -135,6 +162,17 @@ async def test_spend_is_added_up_from_the_rows_that_count_alone(
         nodes = await plan(filled, query)
 
         assert [node["Index Name"] for node in nodes if "Index Name" in node] == indexes, nodes
+        assert "Seq Scan" not in {node["Node Type"] for node in nodes}, nodes
+
+
+async def test_holding_and_settling_look_at_the_rows_of_their_call_alone(
+    filled: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    for query, indexes in BUDGET_PLANS:
+        nodes = await plan(filled, query)
+
+        used = {name for node in nodes for name in (node.get("Index Name"),) if name}
+        assert used == indexes, nodes
         assert "Seq Scan" not in {node["Node Type"] for node in nodes}, nodes
 
 

@@ -80,6 +80,10 @@ CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
             occurrences=[pb.ErrorOccurrences(fingerprint=FINGERPRINT, title="Boom", count=3)]
         ),
     ),
+    "SetBudget": lambda world: (
+        pb.SetBudgetRequest(scope=pb.BUDGET_SCOPE_DAY, limit_micro_usd=7),
+        pb.SetBudgetRequest(scope=pb.BUDGET_SCOPE_DAY, limit_micro_usd=8),
+    ),
     "SaveErrorReport": lambda world: (
         pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="analyzed")),
         pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="ignored")),
@@ -95,6 +99,7 @@ COUNTED = (
     "publications",
     "error_groups",
     "error_reports",
+    "budgets",
 )
 
 

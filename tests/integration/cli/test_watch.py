@@ -174,6 +174,28 @@ async def test_a_failed_run_says_why_and_how_to_go_on(platform: FakePlatform):
     assert done.stderr == f"aiartist: no model answered\n  try again: aiartist run retry {run.id}\n"
 
 
+@pytest.mark.parametrize("command", ["watch", "show"])
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("MODELS_EXHAUSTED", "see which models can be called: aiartist llm status"),
+        ("BUDGET_SPENT", "see which budget is spent: aiartist budget --artist {artist} --run {run}"),
+    ],
+)
+async def test_a_run_that_failed_for_its_models_names_the_remedy(
+    platform: FakePlatform, command: str, reason: str, remedy: str
+):
+    artist = platform.artist_db.add("Nova Vale")
+    run = platform.scheduler.add("one", sched.RUN_STATE_FAILED, artist_id=artist.id)
+    run.error.message, run.error.reason = "no song", f"ERROR_REASON_{reason}"
+    done = await invoke("run", command, run.id, env=platform.environment)
+    shown = (done.stderr if command == "watch" else done.stdout).splitlines()
+    assert [line.strip() for line in shown[-2:]] == [
+        remedy.format(artist=artist.id, run=run.id),
+        f"try again: aiartist run retry {run.id}",
+    ]
+
+
 async def test_a_started_run_can_be_watched_at_once(platform: FakePlatform):
     platform.artist_db.add("Nova Vale")
     platform.scheduler.ends_as = sched.RUN_STATE_RELEASED

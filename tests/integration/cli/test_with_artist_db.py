@@ -7,7 +7,7 @@ import pytest
 
 from services.artist_db.app import build
 from services.artist_db.settings import Settings
-from tests.support.command import ROOT, invoke
+from tests.support.command import ROOT, invoke, run_command
 
 EXAMPLES = sorted((ROOT / "examples" / "artists").glob("*.yaml"))
 
@@ -67,3 +67,19 @@ async def test_an_artist_goes_through_a_whole_career(env: dict[str, str]):
     again = await invoke("artist", "resume", name, env=env)
     assert again.code == 1
     assert "RETIRED" in again.stderr
+
+
+async def test_a_limit_that_was_set_is_shown_and_can_be_removed(env: dict[str, str]):
+    await invoke("artist", "add", str(EXAMPLES[0]), env=env)
+    listed = await invoke("artist", "list", env=env)
+    name = listed.stdout.splitlines()[2].split("  ")[0]
+    of_artist = ("--artist", name)
+    for command in (("set", "day", "7.5"), ("set", "artist", "3"), ("set", "artist", "0.25", *of_artist)):
+        done = await invoke("budget", *command, env=env)
+        assert (done.code, done.stderr) == (0, "")
+    shown = await run_command("budget", *of_artist, env=env)
+    day, artist = (line.split() for line in shown.stdout.splitlines()[2:])
+    assert "$7.50" in day
+    assert "$0.25" in artist
+    done = await run_command("budget", "unset", "artist", *of_artist, env=env)
+    assert done.stdout == f"{name}: at most $3.00 a day again, as set for all\n"

@@ -16,6 +16,7 @@ from services.chassis.lifecycle import App
 from services.orchestrator.app import build
 from services.orchestrator.settings import Settings
 from tests.support.fake_artist_db import FakeArtistDb
+from tests.support.fake_notifier import FakeNotifier
 from tests.support.fake_upstream import FakeUpstream
 
 PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai")
@@ -49,10 +50,16 @@ class Orchestrator:
     stub: OrchestratorServiceStub
     upstream: FakeUpstream
     artist_db: FakeArtistDb
+    notifier: FakeNotifier
 
     async def ask(self, request_id: str = "r-1", text: str = "hello", **more: object) -> pb.GenerateResponse:
         """One question to the songwriter."""
         return await self.stub.Generate(question(request_id, text, **more), timeout=30)
+
+    async def model(self, name: str = "first") -> pb.Model:
+        """A model as ListModels tells of it."""
+        listed = await self.stub.ListModels(pb.ListModelsRequest(), timeout=10)
+        return next(model for model in listed.models if model.name == name)
 
     async def song(self, request_id: str = "s-1", note: str = "", within_s: float = 60) -> pb.ComposedSong:
         """A song by art_1."""
@@ -79,11 +86,11 @@ def order(request_id: str, note: str = "") -> pb.ComposeSongRequest:
 @cache
 def import_litellm() -> None:
     """Once, without the test's rule that a warning is an error: what its import warns of is not ours."""
-    from services.orchestrator.upstream.over_litellm import _quiet_litellm
+    from services.orchestrator.upstream.quiet_litellm import quiet_litellm
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _quiet_litellm()
+        quiet_litellm()
 
 
 @pytest.fixture
@@ -99,10 +106,19 @@ async def artist_db() -> AsyncIterator[FakeArtistDb]:
 
 
 @pytest.fixture
+async def notifier() -> AsyncIterator[FakeNotifier]:
+    async with FakeNotifier.serving() as running:
+        yield running
+
+
+@pytest.fixture
 async def start(
-    tmp_path: Path, upstream: FakeUpstream, artist_db: FakeArtistDb
+    tmp_path: Path, upstream: FakeUpstream, artist_db: FakeArtistDb, notifier: FakeNotifier
 ) -> AsyncIterator[Callable[..., object]]:
-    """Starts an orchestrator; `models` is the text of its models file. Closed after the test."""
+    """Starts an orchestrator; `models` is the text of its models file, `overrides` variables over it.
+
+    Closed after the test.
+    """
     async with AsyncExitStack() as stack:
 
         async def begin(
@@ -111,6 +127,7 @@ async def start(
             direct: bool = True,
             second_plan: str = "small",
             timeout_s: float = 20,
+            **overrides: str,
         ) -> Orchestrator:
             if not direct:
                 import_litellm()
@@ -124,15 +141,17 @@ async def start(
                 port=0,
                 metrics_port=0,
                 artist_db_addr=artist_db.address,
+                notifier_addr=notifier.address,
                 orchestrator_models_file=file,
                 stop_grace_s=0,
                 other_api_keys={},
+                model_overrides={f"AIARTIST_{name}": value for name, value in overrides.items()},
                 **{f"{provider}_api_key": None for provider in PROVIDERS},  # type: ignore[arg-type]
             )
             app = await stack.enter_async_context(await build(settings))
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{app.port}")
             stack.push_async_callback(channel.close)
-            return Orchestrator(app, OrchestratorServiceStub(channel), upstream, artist_db)
+            return Orchestrator(app, OrchestratorServiceStub(channel), upstream, artist_db, notifier)
 
         yield begin
 

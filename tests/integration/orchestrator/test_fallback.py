@@ -18,7 +18,7 @@ MATRIX: list[tuple[str, Behaviour, str]] = [
     ("is asked too often", Status(429, headers={"retry-after": "1"}), "rate_limited"),
     ("fails", Status(500), "server_error"),
     ("is down", Status(503), "server_error"),
-    ("does not know the model", Status(404), "bad_request"),
+    ("does not know the model", Status(404), "unknown_model"),
     ("refuses the content", Status(400, "content management policy", "content_filter"), "content_filter"),
     (
         "finds it too long",
@@ -106,10 +106,14 @@ async def test_when_all_fail_the_caller_is_told_why_model_by_model(orchestrator:
     assert error.metadata == {
         "role": "songwriter",
         "attempts": "openai/first: server_error; openai/second: empty_answer",
+        "retry_after_s": "30",
     }
 
 
-async def test_a_repeat_after_all_failed_asks_again_under_new_attempt_numbers(orchestrator: Any) -> None:
+async def test_a_repeat_after_all_failed_asks_again_under_new_attempt_numbers(
+    start: Callable[..., Any],
+) -> None:
+    orchestrator = await start(DEFAULTS__COOLDOWN_S="0.001")
     orchestrator.upstream.usual = {"first": Status(500), "second": Status(500)}
     with pytest.raises(grpc.aio.AioRpcError):
         await orchestrator.ask("r-1")

@@ -32,6 +32,26 @@ def failure(code: grpc.StatusCode, message: str, reason: str = "", **metadata: s
         ("ETAG_MISMATCH", {}, "repeat the command", FAILED),
         ("OVERLOADED", {}, "repeat the command", FAILED),
         ("DEPENDENCY_UNAVAILABLE", {}, "see what is down: aiartist doctor", UNREACHABLE),
+        (
+            "MODELS_EXHAUSTED",
+            {"role": "songwriter"},
+            "see which models can be called: aiartist llm status",
+            FAILED,
+        ),
+        ("BUDGET_SPENT", {"scope": "day"}, "raise it: aiartist budget set day USD", FAILED),
+        (
+            "BUDGET_SPENT",
+            {"scope": "artist", "subject": "art_1f"},
+            "raise it: aiartist budget set artist USD --artist art_1f",
+            FAILED,
+        ),
+        (
+            "BUDGET_SPENT",
+            {"scope": "run", "subject": "run_2c"},
+            "raise it: aiartist budget set run USD --run run_2c",
+            FAILED,
+        ),
+        ("BUDGET_SPENT", {}, "see which one is spent: aiartist budget", FAILED),
         ("UNAUTHENTICATED", {}, "set AIARTIST_TOKEN to a token of AIARTIST_TOKENS", FAILED),
         ("ROLE_TOO_LOW", {}, "set AIARTIST_TOKEN to a token with that role", FAILED),
     ],
@@ -42,9 +62,7 @@ def test_each_reason_has_its_advice(reason: str, metadata: Mapping[str, str], ad
     assert explained.exit_code == exit_code
 
 
-@pytest.mark.parametrize(
-    "reason", ["INTERNAL", "STORAGE", "BUDGET_SPENT", "CORRUPT_ARTIFACT", "SOMETHING_NEW"]
-)
+@pytest.mark.parametrize("reason", ["INTERNAL", "STORAGE", "CORRUPT_ARTIFACT", "SOMETHING_NEW"])
 def test_a_reason_without_advice_says_what_it_is(reason: str):
     assert explain(failure(grpc.StatusCode.UNKNOWN, "what happened", reason)).lines == ("what happened",)
 

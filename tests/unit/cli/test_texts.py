@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from aiartist.scheduler.v1.scheduler_pb2 import RUN_STATE_AWAITING_APPROVAL
-from cli.texts import clock, duration, moment, plain, run_state, short_moment, shortened
+from cli.texts import amount, clock, duration, moment, plain, printable, run_state, short_moment, shortened
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,22 @@ def test_long_text_ends_in_an_ellipsis():
 
 def test_states_read_as_words():
     assert run_state(RUN_STATE_AWAITING_APPROVAL) == "awaiting approval"
+
+
+@pytest.mark.parametrize(
+    ("micro_usd", "expected"),
+    [
+        (0, "$0.00"),
+        (42, "$0.000042"),
+        (500_000, "$0.50"),
+        (5_000_000, "$5.00"),
+        (1_234_567, "$1.234567"),
+        (10**12, "$1,000,000.00"),
+    ],
+)
+def test_amounts_show_cents_and_what_is_smaller(micro_usd: int, expected: str):
+    assert amount(micro_usd) == expected
+
+
+def test_text_of_several_lines_keeps_them_and_commands_no_terminal():
+    assert printable("one\r\n\ttwo\x1b[2J\n") == "one\n\ttwo\ufffd[2J\n"

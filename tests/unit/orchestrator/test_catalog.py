@@ -1,4 +1,4 @@
-"""models.toml."""
+"""config/models.toml, and the environment over it."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.chassis.errors import SetupError
-from services.orchestrator.catalog import read_catalog
+from services.orchestrator.catalog import Catalog
+from services.orchestrator.models_file import read_catalog
 from services.orchestrator.settings import Settings
 
 ROLES = ("songwriter", "reflector", "analyst", "engineer")
@@ -15,7 +16,7 @@ PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai")
 
 def settings(tmp_path: Path, text: str | None = None, **more: object) -> Settings:
     keys = {f"{name}_api_key": None for name in PROVIDERS}
-    given: dict[str, object] = {**keys, "other_api_keys": {}, **more}
+    given: dict[str, object] = {**keys, "other_api_keys": {}, "model_overrides": {}, **more}
     if text is not None:
         file = tmp_path / "models.toml"
         file.write_text(text)
@@ -97,3 +98,100 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, tol
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="AIARTIST_ORCHESTRATOR_MODELS_FILE"):
         read_catalog(settings(tmp_path, orchestrator_models_file=tmp_path / "none.toml"))
+
+
+TWO = """
+[defaults]
+cooldown_s = 7
+[models.my-server]
+litellm_model = "openai/a"
+api_base = "http://127.0.0.1:9/v1"
+plan = "large"
+[models.other]
+litellm_model = "anthropic/b"
+plan = "large"
+cooldown_s = 3
+[roles.songwriter]
+models = ["my-server", "other"]
+[roles.songwriter.params]
+temperature = 0.5
+"""
+
+
+def overridden(tmp_path: Path, **variables: str) -> Catalog:
+    named = {f"AIARTIST_{name}": value for name, value in variables.items()}
+    return read_catalog(settings(tmp_path, TWO, model_overrides=named))
+
+
+def test_defaults_count_for_models_that_say_nothing_else(tmp_path: Path) -> None:
+    models = overridden(tmp_path).models
+    assert [models[name].cooldown_s for name in ("my-server", "other")] == [7, 3]
+
+
+def test_a_compatible_server_is_asked_directly_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    models = overridden(tmp_path).models
+    assert (models["my-server"].direct, models["other"].direct) == (True, False)
+    assert not overridden(tmp_path, MODELS__MY_SERVER__DIRECT="false").models["my-server"].direct
+
+
+def test_every_value_can_come_from_the_environment(tmp_path: Path) -> None:
+    catalog = overridden(
+        tmp_path,
+        MODELS__MY_SERVER__TIMEOUT_S="30",
+        MODELS__MY_SERVER__API_BASE="http://127.0.0.1:10/v1",
+        MODELS__MY_SERVER__FREE="true",
+        MODELS__OTHER__PARAMS__TOP_P="0.9",
+        ROLES__SONGWRITER__MODELS="other, my-server",
+        ROLES__SONGWRITER__PARAMS__TEMPERATURE="0.1",
+        DEFAULTS__COOLDOWN_S="11",
+    )
+    mine = catalog.models["my-server"]
+    assert (mine.timeout_s, mine.api_base, mine.free, mine.cooldown_s) == (
+        30,
+        "http://127.0.0.1:10/v1",
+        True,
+        11,
+    )
+    assert catalog.models["other"].params == {"top_p": 0.9}
+    assert catalog.roles["songwriter"].models == ("other", "my-server")
+    assert catalog.roles["songwriter"].params == {"temperature": 0.1}
+
+
+def test_the_environment_can_add_a_model_and_a_role(tmp_path: Path) -> None:
+    catalog = overridden(
+        tmp_path,
+        MODELS__MINE__LITELLM_MODEL="openai/mine",
+        MODELS__MINE__API_BASE="http://127.0.0.1:11/v1",
+        MODELS__MINE__PLAN="small",
+        ROLES__ANALYST__MODELS="mine",
+    )
+    assert catalog.roles["analyst"].models == ("mine",)
+    assert catalog.models["mine"].plan == "small"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("MODELS__OTHER", "x", "AIARTIST_MODELS__OTHER"),
+        ("MODELS__OTHER__TIMEOUT_S", "soon", "models.other.timeout_s"),
+        ("MODELS__OTHR__TIMEOUT_S", "3", "models.othr"),
+        ("MODELS__OTHER__FIRST_TOKEN_TIMEOUT_S__X", "3", "there is nothing below first_token_timeout_s"),
+        ("DEFAULTS__HURRY", "3", "hurry"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, told: str) -> None:
+    with pytest.raises(SetupError) as failed:
+        overridden(tmp_path, MODELS__OTHER__FIRST_TOKEN_TIMEOUT_S="3", **{name: value})
+    assert told in str(failed.value)
+
+
+def test_a_role_is_of_one_kind(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"roles\.songwriter"):
+        overridden(tmp_path, MODELS__OTHER__KIND="image")
+
+
+def test_a_size_must_be_a_width_and_a_height(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"'wide' must look like 1024x1536"):
+        overridden(tmp_path, MODELS__OTHER__SIZES="1024x1024,wide")
+    catalog = overridden(tmp_path, MODELS__OTHER__SIZES="1024x1024,1536x1024")
+    assert catalog.models["other"].sizes == ((1024, 1024), (1536, 1024))

@@ -7,6 +7,7 @@ import pytest
 
 from services.scheduler.domain import (
     FINAL,
+    LONGEST_WAIT_S,
     AskPerson,
     Change,
     Decided,
@@ -253,6 +254,12 @@ def test_the_wait_has_a_limit_though_the_failures_are_many() -> None:
     patient = Machine(PIPELINE, replace(LIMITS, max_failures=1_000))
     for failures in (3, 50, 900):
         assert patient.fail(replace(PRODUCING, failures=failures), MAY_PASS, jitter=1).delay_s == 5.0
+
+
+@pytest.mark.parametrize(("told", "waits"), [(0.5, 1.0), (42.0, 42.0), (86_400.0, LONGEST_WAIT_S)])
+def test_a_service_that_says_when_to_come_back_is_not_asked_before(told: float, waits: float) -> None:
+    error = replace(MAY_PASS, retry_after_s=told)
+    assert MACHINE.fail(PRODUCING, error, jitter=1).delay_s == waits
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.25, 1.0])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.error_analyzer.redaction import REDACTED, redact, redact_fields
+from services.chassis.redaction import REDACTED, redact, redact_fields
 
 KEY = "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0u"
 

@@ -1,0 +1,121 @@
+"""Single calls of models: let in, paid for, made, recorded."""
+
+import asyncio
+import time
+from typing import Protocol
+
+from services.chassis.errors import RemoteError
+from services.orchestrator import metrics
+from services.orchestrator.breaker import Permit
+from services.orchestrator.catalog import Catalog, Model
+from services.orchestrator.domain import Attempt, Completion, Question, UpstreamError, Usage
+from services.orchestrator.gate import Gate
+from services.orchestrator.ledger import Ledger
+from services.orchestrator.prices import Price
+from services.orchestrator.teller import Teller
+
+
+class Trip(Protocol):
+    """One call, ready to go."""
+
+    async def go(self) -> Completion:
+        """The usable answer; UpstreamError where there is none."""
+
+    def paid(self) -> Usage:
+        """What the call took that is given up now."""
+
+
+class UnderWayElsewhere(Exception):
+    """Another replica makes this very attempt, or has recorded it meanwhile."""
+
+
+class Caller:
+    """Makes the calls, each model within its limits."""
+
+    def __init__(self, catalog: Catalog, ledger: Ledger, teller: Teller) -> None:
+        self.gates = {model.name: Gate(model) for model in catalog.models.values()}
+        self._ledger = ledger
+        self._teller = teller
+
+    async def make(
+        self, question: Question, model: Model, number: int, price: Price, most: int, trip: Trip
+    ) -> tuple[Attempt, Completion | UpstreamError]:
+        """One attempt, recorded, and how it ended. `most`: the most that it may cost, in micro-USD.
+
+        Raises BreakerOpen, UnderWayElsewhere, RemoteError with ERROR_REASON_BUDGET_SPENT, and
+        DependencyUnavailable where artist_db does not answer: in none of these cases a call was made,
+        or its answer could not be recorded.
+        """
+        gate = self.gates[model.name]
+        permit = await gate.enter()
+        end: Completion | UpstreamError | None = None
+        try:
+            if most:
+                await self._hold(question, number, most)
+            started = time.perf_counter()
+            async with self._ledger.renewed(most > 0):
+                end = await self._made(question, model, number, price, trip)
+        finally:
+            self._leave(gate, model, permit, end)
+        attempt = _attempt(model, end, _elapsed_ms(started), price, most)
+        metrics.count(question.role, attempt)
+        answer = end if isinstance(end, Completion) else None
+        await self._ledger.record(question, number, attempt, answer)
+        return attempt, end
+
+    async def _made(
+        self, question: Question, model: Model, number: int, price: Price, trip: Trip
+    ) -> Completion | UpstreamError:
+        started = time.perf_counter()
+        try:
+            return await trip.go()
+        except UpstreamError as error:
+            return error
+        except asyncio.CancelledError:
+            # Nobody waits any more. What had come of the answer was paid for, and the rest is free again.
+            attempt = _attempt(
+                model, UpstreamError("cancelled", "the caller went away", trip.paid()),
+                _elapsed_ms(started), price, 0,
+            )  # fmt: skip
+            metrics.count(question.role, attempt)
+            self._ledger.begin_record(question, number, attempt)
+            raise
+
+    async def _hold(self, question: Question, number: int, most: int) -> None:
+        try:
+            granted = await self._ledger.hold(question, number, most)
+        except RemoteError as error:
+            if error.remote_reason == "ERROR_REASON_BUDGET_SPENT":
+                metrics.OVER_BUDGET.labels(question.role, error.metadata.get("scope", "")).inc()
+                self._teller.budget_spent(error.message, error.metadata)
+            raise
+        if not granted:
+            raise UnderWayElsewhere
+
+    def _leave(
+        self, gate: Gate, model: Model, permit: Permit, end: Completion | UpstreamError | None
+    ) -> None:
+        if gate.leave(permit, end) and isinstance(end, UpstreamError):
+            metrics.OPENED.labels(model.name, end.outcome).inc()
+        if permit.probe:
+            metrics.PROBES.labels(model.name).inc()
+
+
+def _attempt(
+    model: Model, end: Completion | UpstreamError, latency_ms: int, price: Price, most: int
+) -> Attempt:
+    if isinstance(end, Completion):
+        usage = _costed(end.usage, price.cost(end.usage, most))
+        return Attempt(model.litellm_model, "ok", latency_ms, usage=usage)
+    # A failure costs what it says it took; one that says nothing took nothing.
+    took = end.usage.counted or end.usage.cost_micro_usd
+    usage = _costed(end.usage, price.cost(end.usage, most) if took else 0)
+    return Attempt(model.litellm_model, end.outcome, latency_ms, end.detail, usage)
+
+
+def _costed(usage: Usage, cost_micro_usd: int) -> Usage:
+    return Usage(usage.prompt_tokens, usage.completion_tokens, cost_micro_usd)
+
+
+def _elapsed_ms(started: float) -> int:
+    return round((time.perf_counter() - started) * 1_000)

@@ -1,0 +1,5 @@
+"""`python -m tests.support.fake_upstream`."""
+
+from tests.support.fake_upstream.process import main
+
+main()

@@ -1,0 +1,69 @@
+"""Who may call a model: its limit of calls at once, and its breaker."""
+
+import asyncio
+
+import pytest
+
+from services.orchestrator.breaker import BreakerOpen, State
+from services.orchestrator.catalog import Model
+from services.orchestrator.domain import Completion, UpstreamError, Usage
+from services.orchestrator.gate import Gate
+
+DONE = Completion("fine", Usage())
+HUNG = UpstreamError("timeout", "no answer")
+
+
+def gate(concurrency: int = 1) -> Gate:
+    return Gate(Model("m", "openai/m", concurrency=concurrency))
+
+
+async def entering(of: Gate) -> "asyncio.Task[object]":
+    task: asyncio.Task[object] = asyncio.create_task(of.enter())
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_more_calls_than_places_wait_for_one() -> None:
+    narrow = gate(2)
+    permits = [await narrow.enter(), await narrow.enter()]
+    third = await entering(narrow)
+    assert not third.done()
+    narrow.leave(permits[0], DONE)
+    await third
+
+
+async def test_those_who_wait_are_sent_on_when_the_model_fails() -> None:
+    narrow = gate()
+    permit = await narrow.enter()
+    waiting = [await entering(narrow) for _ in range(3)]
+    assert narrow.leave(permit, HUNG)
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(end) for end in ends] == [BreakerOpen] * 3
+
+
+async def test_one_who_gives_up_waiting_does_not_take_the_place_along() -> None:
+    narrow = gate()
+    permit = await narrow.enter()
+    first, second = await entering(narrow), await entering(narrow)
+    narrow.leave(permit, DONE)
+    # It is the first one's turn, and it goes away before it can take it.
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await asyncio.wait_for(second, 5)
+
+
+async def test_one_who_gives_up_early_is_passed_over() -> None:
+    narrow = gate()
+    permit = await narrow.enter()
+    first, second = await entering(narrow), await entering(narrow)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    narrow.leave(permit, DONE)
+    await asyncio.wait_for(second, 5)
+
+
+@pytest.mark.parametrize("outcome", ["content_filter", "empty_answer", "cut_off", "bad_json", "bad_request"])
+async def test_a_bad_answer_is_a_sign_of_life(outcome: str) -> None:
+    narrow = gate()
+    assert not narrow.leave(await narrow.enter(), UpstreamError(outcome, "why"))  # type: ignore[arg-type]
+    assert narrow.breaker.state is State.CLOSED
