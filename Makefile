@@ -11,10 +11,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PROTOS = $(shell cd protos && find aiartist -name '*.proto' | sort)
 
-.PHONY: help demo up test lint format protos protos-baseline bench doctor lock clean
+.PHONY: help demo up test lint format protos protos-baseline bench bench-orchestrator doctor lock clean
 
 help: ## List every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/runtime ## Make a real release on this machine, with no keys (ARTIST=file.yaml for your own artist)
 	@$(BIN)/aiartist demo --artist "$(ARTIST)"
@@ -50,6 +50,10 @@ protos-baseline: $(VENV)/dev ## Take today's contracts as what `buf breaking` co
 bench: $(VENV)/dev ## Measure the scheduler and the chassis beside their plain counterparts
 	@$(BIN)/python -m tests.bench
 
+bench-orchestrator: $(VENV)/dev $(VENV)/bench-proxy/installed ## Measure model calls beside litellm's SDK, Router and proxy
+	@# Starts processes while gRPC is at work in this one, which is no fork that gRPC would have to know of.
+	@GRPC_ENABLE_FORK_SUPPORT=false $(BIN)/python -m tests.bench orchestrator
+
 lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --all-extras \
 		--no-annotate --custom-compile-command 'make lock' pyproject.toml requirements/build.in \
@@ -57,6 +61,12 @@ lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
 		--no-annotate --custom-compile-command 'make lock' -c requirements/runtime.lock \
 		requirements/dev.in -o requirements/dev.lock
+	@# The proxy that is measured is that of the SDK. It runs without its
+	@# enterprise package, whose licence is a commercial one.
+	@sed -n 's/^litellm==/litellm[proxy]==/p' requirements/runtime.lock \
+		| $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
+		--no-annotate --custom-compile-command 'make lock' --no-emit-package litellm-enterprise - \
+		-o requirements/bench-proxy.lock
 
 clean: ## Remove the virtual environment and caches (not your data)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -83,4 +93,11 @@ $(VENV)/runtime: $(VENV)/bin/python requirements/runtime.lock requirements/model
 $(VENV)/dev: $(VENV)/runtime requirements/dev.lock
 	@echo "Installing the development tools into $(VENV) (once) ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.lock
+	@touch $@
+
+# Run beside a benchmark and never imported, so its packages stay out of the platform's environment.
+$(VENV)/bench-proxy/installed: $(VENV)/bin/python requirements/bench-proxy.lock
+	@echo "Installing the litellm proxy into $(@D) (once) ..."
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/bench-proxy.lock
 	@touch $@
