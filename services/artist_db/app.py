@@ -8,14 +8,21 @@ from services.artist_db.settings import Settings
 from services.chassis.database import Database
 from services.chassis.lifecycle import App
 
+HOLD_CONNECTIONS = 4
+"""The statements are short, and all of a day's meet at the same row."""
+
 
 async def build(settings: Settings) -> App:
     """Opens the pool and binds the server; SetupError where one of the two can't be had."""
     app = App("artist_db", settings)
     async with app.building():
         db = await app.enter(Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size))
+        # A hold need not outlive a crash of PostgreSQL: its call is booked when it is recorded.
+        holds = await app.enter(
+            Database.open(settings.dsn(), schema=SCHEMA, pool_size=HOLD_CONNECTIONS, durable=False)
+        )
         app.serve(
-            ArtistDbServicer(db, settings.budget_limits()),
+            ArtistDbServicer(db, holds, settings.budget_limits()),
             add_ArtistDbServiceServicer_to_server,
             artist_db_pb2.DESCRIPTOR,
             port=settings.port,

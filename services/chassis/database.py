@@ -48,8 +48,17 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, dsn: str, *, schema: str, pool_size: int = 10) -> AsyncIterator["Database"]:
-        """Opens the pool; SetupError where the database can't be reached or lacks the schema."""
+    async def open(
+        cls, dsn: str, *, schema: str, pool_size: int = 10, durable: bool = True
+    ) -> AsyncIterator["Database"]:
+        """Opens the pool; SetupError where the database can't be reached or lacks the schema.
+
+        Where it need not be `durable`, a commit does not wait for the disk: a crash of PostgreSQL, not one
+        of this process, may lose what was committed in the last second.
+        """
+        options = {"search_path": schema, "timezone": "UTC", "application_name": schema}
+        if not durable:
+            options["synchronous_commit"] = "off"
         async with explained(dsn):
             pool = await asyncpg.create_pool(
                 dsn,
@@ -59,7 +68,7 @@ class Database:
                 command_timeout=COMMAND_TIMEOUT_S,
                 init=_prepare,
                 reset=_keep,
-                server_settings={"search_path": schema, "timezone": "UTC", "application_name": schema},
+                server_settings=options,
             )
         try:
             await _refuse_unmigrated(pool, schema)

@@ -82,9 +82,14 @@ class Breaker:
         """When a call may be tried, while the breaker is open."""
         return datetime.now(UTC) + timedelta(seconds=self.retry_in_s) if self.state is State.OPEN else None
 
+    @property
+    def admits(self) -> bool:
+        """True where a call may be made now."""
+        return self.state is not State.OPEN and not self._probing
+
     def check(self) -> None:
         """BreakerOpen where a call is not to be made now."""
-        if self.state is State.OPEN or self._probing:
+        if not self.admits:
             raise BreakerOpen
 
     def enter(self) -> Permit:

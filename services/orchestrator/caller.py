@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.chassis.errors import RemoteError
@@ -10,7 +11,7 @@ from services.orchestrator.breaker import Permit
 from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Attempt, Completion, Question, UpstreamError, Usage
 from services.orchestrator.gate import Gate
-from services.orchestrator.ledger import Ledger
+from services.orchestrator.ledger import Known, Ledger
 from services.orchestrator.prices import Price
 from services.orchestrator.teller import Teller
 
@@ -18,8 +19,8 @@ from services.orchestrator.teller import Teller
 class Trip(Protocol):
     """One call, ready to go."""
 
-    async def go(self) -> Completion:
-        """The usable answer; UpstreamError where there is none."""
+    async def go(self, number: int) -> Completion:
+        """The usable answer to an attempt of this number; UpstreamError where there is none."""
 
     def paid(self) -> Usage:
         """What the call took that is given up now."""
@@ -27,6 +28,23 @@ class Trip(Protocol):
 
 class UnderWayElsewhere(Exception):
     """Another replica makes this very attempt, or has recorded it meanwhile."""
+
+
+class AnsweredBefore(Exception):
+    """The question has a recorded answer."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__("the question was answered before")
+        self.known = known
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One attempt, recorded, and how it ended."""
+
+    number: int
+    attempt: Attempt
+    end: Completion | UpstreamError
 
 
 class Caller:
@@ -39,19 +57,22 @@ class Caller:
 
     async def make(
         self, question: Question, model: Model, number: int, price: Price, most: int, trip: Trip
-    ) -> tuple[Attempt, Completion | UpstreamError]:
-        """One attempt, recorded, and how it ended. `most`: the most that it may cost, in micro-USD.
+    ) -> Made:
+        """One attempt. `most`: the most that it may cost, in micro-USD.
 
-        Raises BreakerOpen, UnderWayElsewhere, RemoteError with ERROR_REASON_BUDGET_SPENT, and
-        DependencyUnavailable where artist_db does not answer: in none of these cases a call was made,
-        or its answer could not be recorded.
+        Its number may be 0, not known, where it costs something: who holds the money knows it then, and
+        also whether the question was answered before.
+
+        Raises BreakerOpen, AnsweredBefore, UnderWayElsewhere, RemoteError with ERROR_REASON_BUDGET_SPENT,
+        and DependencyUnavailable where artist_db does not answer: no call was made, or its answer could
+        not be recorded.
         """
         gate = self.gates[model.name]
         permit = await gate.enter()
         end: Completion | UpstreamError | None = None
         try:
             if most:
-                await self._hold(question, number, most)
+                number = await self._hold(question, number, most)
             started = time.perf_counter()
             async with self._ledger.renewed(most > 0):
                 end = await self._made(question, model, number, price, trip)
@@ -61,14 +82,14 @@ class Caller:
         metrics.count(question.role, attempt)
         answer = end if isinstance(end, Completion) else None
         await self._ledger.record(question, number, attempt, answer)
-        return attempt, end
+        return Made(number, attempt, end)
 
     async def _made(
         self, question: Question, model: Model, number: int, price: Price, trip: Trip
     ) -> Completion | UpstreamError:
         started = time.perf_counter()
         try:
-            return await trip.go()
+            return await trip.go(number)
         except UpstreamError as error:
             return error
         except asyncio.CancelledError:
@@ -81,16 +102,19 @@ class Caller:
             self._ledger.begin_record(question, number, attempt)
             raise
 
-    async def _hold(self, question: Question, number: int, most: int) -> None:
+    async def _hold(self, question: Question, number: int, most: int) -> int:
         try:
-            granted = await self._ledger.hold(question, number, most)
+            held = await self._ledger.hold(question, number, most)
         except RemoteError as error:
             if error.remote_reason == "ERROR_REASON_BUDGET_SPENT":
                 metrics.OVER_BUDGET.labels(question.role, error.metadata.get("scope", "")).inc()
                 self._teller.budget_spent(error.message, error.metadata)
             raise
-        if not granted:
+        if held.known is not None:
+            raise AnsweredBefore(held.known)
+        if not held.granted:
             raise UnderWayElsewhere
+        return held.number
 
     def _leave(
         self, gate: Gate, model: Model, permit: Permit, end: Completion | UpstreamError | None

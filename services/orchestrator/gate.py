@@ -16,6 +16,11 @@ class Gate:
         self._free = model.concurrency
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def is_free(self) -> bool:
+        """True where `enter` would neither wait nor refuse."""
+        return self._free > 0 and self.breaker.admits
+
     async def enter(self) -> Permit:
         """Waits for a free place; BreakerOpen where the model is not to be called, also while waiting."""
         while True:

@@ -12,7 +12,7 @@ from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReuse
 from services.chassis.logs import get_logger
 from services.orchestrator import metrics
 from services.orchestrator.breaker import BreakerOpen
-from services.orchestrator.caller import Caller, UnderWayElsewhere
+from services.orchestrator.caller import AnsweredBefore, Caller, UnderWayElsewhere
 from services.orchestrator.catalog import Catalog, Kind, Model, Role
 from services.orchestrator.domain import (
     Answer,
@@ -30,8 +30,7 @@ from services.orchestrator.domain import (
 from services.orchestrator.errors import ModelsExhausted
 from services.orchestrator.flights import Flights, Tell
 from services.orchestrator.gate import Gate
-from services.orchestrator.ledger import Known as KnownCall
-from services.orchestrator.ledger import Ledger, call_id
+from services.orchestrator.ledger import Known, Ledger, call_id
 from services.orchestrator.prices import Price, price_of
 from services.orchestrator.structured import repair_messages
 from services.orchestrator.teller import Teller
@@ -52,14 +51,10 @@ class _Walk:
 
     question: Question
     role: Role
-    before: int
-    """Attempts that are recorded already."""
     tell: Tell[Update] | None
+    next_number: int = 0
+    """Of the next attempt; 0: nobody has looked yet for what is recorded of the question."""
     attempts: list[Attempt] = field(default_factory=list)
-
-    @property
-    def next_number(self) -> int:
-        return self.before + sum(not attempt.skipped for attempt in self.attempts) + 1
 
     def skip(self, model: Model, outcome: Outcome, detail: str) -> None:
         self.attempts.append(Attempt(model.litellm_model, outcome, 0, detail, skipped=True))
@@ -133,11 +128,10 @@ class Gateway:
 
     async def _answer(self, question: Question, role: Role, tell: Tell[Update] | None) -> Answer:
         while True:
-            known = await self._ledger.known(call_id(question.request_id))
-            if known.answer is not None:
-                return _replayed(question, role, known, known.answer)
             try:
-                return await self._walk(_Walk(question, role, known.attempts, tell))
+                return await self._walk(_Walk(question, role, tell))
+            except AnsweredBefore as found:
+                return _replayed(question, role, found.known)
             except UnderWayElsewhere:
                 await asyncio.sleep(ELSEWHERE_POLL_S)
 
@@ -154,6 +148,7 @@ class Gateway:
             last = walk.attempts[-1]
             if not last.skipped:
                 self._teller.failed(walk.role.name, model, last)
+        await self._look_up(walk)
         if walk.question.models:
             raise ModelsExhausted(walk.role.name, walk.attempts)
         raise self.exhausted(walk.role.name, walk.attempts)
@@ -167,7 +162,7 @@ class Gateway:
         for is_repair in (False, True):
             trip = ChatTrip(
                 self._upstream, ask, walk.role, model, messages,
-                number=walk.next_number, max_tokens=max_tokens, heard=_listener(walk),
+                max_tokens=max_tokens, heard=_listener(walk),
             )  # fmt: skip
             if problem := _too_long(trip, model, known.context_tokens, max_tokens):
                 walk.skip(model, "context_too_small", problem)
@@ -186,7 +181,7 @@ class Gateway:
     async def _drawn(self, walk: _Walk, drawing: Drawing, model: Model) -> Answer | None:
         """Has one model draw; None where it fails."""
         price = self.price(model)
-        trip = DrawingTrip(self._upstream, drawing, walk.role, model, walk.next_number)
+        trip = DrawingTrip(self._upstream, drawing, walk.role, model)
         end = await self._made(walk, model, price, price.most_for_image(), trip)
         return _answered(walk, end) if isinstance(end, Completion) else None
 
@@ -194,20 +189,32 @@ class Gateway:
         self, walk: _Walk, model: Model, price: Price, most: int, trip: ChatTrip | DrawingTrip
     ) -> Completion | UpstreamError | None:
         """One call, noted in the walk, and how it ended; None where the breaker lets nobody in."""
+        if not (most and self.gate(model).is_free):
+            await self._look_up(walk)
         try:
-            attempt, end = await self._caller.make(walk.question, model, walk.next_number, price, most, trip)
+            made = await self._caller.make(walk.question, model, walk.next_number, price, most, trip)
         except BreakerOpen:
             opened = self.gate(model).breaker.last_opened
             why = f"it failed a short time ago: {opened.outcome}" if opened else "it is being tried"
             walk.skip(model, "breaker_open", why)
             return None
-        walk.attempts.append(attempt)
-        if attempt.outcome != "ok":
+        walk.next_number = made.number + 1
+        walk.attempts.append(made.attempt)
+        if made.attempt.outcome != "ok":
             _log.warning(
                 "a model gave no usable answer",
-                role=walk.role.name, model=attempt.model, outcome=attempt.outcome, detail=attempt.detail,
+                role=walk.role.name, model=made.attempt.model,
+                outcome=made.attempt.outcome, detail=made.attempt.detail,
             )  # fmt: skip
-        return end
+        return made.end
+
+    async def _look_up(self, walk: _Walk) -> None:
+        """AnsweredBefore where the question was. A call that is held for at once learns it from its hold."""
+        if not walk.next_number:
+            known = await self._ledger.known(call_id(walk.question.request_id))
+            if known.answer is not None:
+                raise AnsweredBefore(known)
+            walk.next_number = known.attempts + 1
 
 
 def question_digest(messages: tuple[Message, ...], **rest: Any) -> str:
@@ -220,11 +227,12 @@ def _digest(question: Question) -> str:
     return question.digest if question.strict else ""
 
 
-def _replayed(question: Question, role: Role, known: KnownCall, answer: Answer) -> Answer:
+def _replayed(question: Question, role: Role, known: Known) -> Answer:
+    assert known.answer is not None, "it was found"
     if question.strict and known.digest != question.digest:
         raise RequestIdReused(question.request_id)
     metrics.REPLAYED.labels(role.name).inc()
-    return answer
+    return known.answer
 
 
 def _answered(walk: _Walk, end: Completion) -> Answer:

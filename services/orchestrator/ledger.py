@@ -39,6 +39,18 @@ class Known:
     """The number of the last attempt recorded; 0: none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What came of a hold."""
+
+    number: int
+    """Of the attempt that it is for."""
+    granted: bool
+    """False: another replica makes this very attempt."""
+    known: Known | None = None
+    """What is recorded, where the call was answered before: nothing is held then."""
+
+
 class Ledger:
     """Reads and writes model calls in artist_db. `lease_s`: how long a hold outlives this process."""
 
@@ -47,10 +59,11 @@ class Ledger:
         self._holder = new_id("orc")
         self._lease_s = lease_s
         self._held = 0
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writing: dict[asyncio.Task[None], str] = {}
 
     async def known(self, call_id: str) -> Known:
         """What is recorded under this id; DependencyUnavailable where artist_db does not answer."""
+        await self._settled(call_id)
         try:
             found = await self._stub.GetModelAnswer(
                 pb.GetModelAnswerRequest(call_id=call_id), timeout=deadline_s(CALL_TIMEOUT_S)
@@ -60,23 +73,18 @@ class Ledger:
             if remote.remote_code is grpc.StatusCode.NOT_FOUND and remote.from_platform:
                 return Known(None, "", int(remote.metadata.get("attempts", "0")))
             raise _unavailable(remote) from error
-        call = found.call
-        usage = Usage(call.prompt_tokens, call.completion_tokens, call.cost_micro_usd)
-        attempt = Attempt(call.model, "ok", call.latency_ms, usage=usage)
-        picture = Picture(call.image, media_type_of(call.image) or "") if call.image else None
-        answer = Answer(
-            call.answer, call.model, usage, (attempt,), call.prompt_hash, replayed=True, picture=picture
-        )
-        return Known(answer, call.request_digest, call.attempt)
+        return _known(found.call)
 
-    async def hold(self, question: Question, number: int, amount_micro_usd: int) -> bool:
-        """Holds what an attempt may cost; False where another replica makes this very attempt.
+    async def hold(self, question: Question, number: int, amount_micro_usd: int) -> Held:
+        """Holds what an attempt may cost; number 0: the next one, unless the question was answered before.
 
         RemoteError with ERROR_REASON_BUDGET_SPENT where it does not fit a budget, DependencyUnavailable
         where artist_db does not answer.
         """
+        id = call_id(question.request_id)
+        await self._settled(id)
         request = pb.HoldSpendRequest(
-            call_id=call_id(question.request_id),
+            call_id=id,
             attempt=number,
             amount_micro_usd=amount_micro_usd,
             artist_id=question.artist_id,
@@ -88,7 +96,7 @@ class Ledger:
             held = await self._stub.HoldSpend(request, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             raise _unavailable(remote_error(error)) from error
-        return held.granted
+        return Held(held.attempt, held.granted, _known(held.answer) if held.HasField("answer") else None)
 
     @asynccontextmanager
     async def renewed(self, held: bool) -> AsyncIterator[None]:
@@ -147,7 +155,7 @@ class Ledger:
             detail=attempt.detail,
         )
         task = asyncio.create_task(self._write(call), name=f"record {call.call_id}")
-        self._writing.add(task)
+        self._writing[task] = call.call_id
         task.add_done_callback(self._written)
         return task
 
@@ -159,8 +167,14 @@ class Ledger:
     def _lease_ms(self) -> int:
         return round(self._lease_s * 1_000)
 
+    async def _settled(self, call_id: str) -> None:
+        """Waits for the records of a call's attempts whose callers went away: they take numbers."""
+        under_way = [task for task, id in self._writing.items() if id == call_id]
+        if under_way:
+            await asyncio.gather(*under_way, return_exceptions=True)
+
     def _written(self, task: "asyncio.Task[None]") -> None:
-        self._writing.discard(task)
+        del self._writing[task]
         if not task.cancelled():
             # Logged where it failed; whoever waits for the task gets it too.
             task.exception()
@@ -179,6 +193,16 @@ class Ledger:
                 await asyncio.sleep(FIRST_BACKOFF_S * 2 ** (attempt - 1))
             else:
                 return
+
+
+def _known(call: pb.ModelCall) -> Known:
+    usage = Usage(call.prompt_tokens, call.completion_tokens, call.cost_micro_usd)
+    attempt = Attempt(call.model, "ok", call.latency_ms, usage=usage)
+    picture = Picture(call.image, media_type_of(call.image) or "") if call.image else None
+    answer = Answer(
+        call.answer, call.model, usage, (attempt,), call.prompt_hash, replayed=True, picture=picture
+    )
+    return Known(answer, call.request_digest, call.attempt)
 
 
 def call_id(request_id: str) -> str:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from services.orchestrator.catalog import Model, Role
-from services.orchestrator.domain import Ask, Completion, Drawing, Message, UpstreamError, Usage
+from services.orchestrator.domain import Ask, Completion, Drawing, Message, Question, UpstreamError, Usage
 from services.orchestrator.ledger import call_id
 from services.orchestrator.outgoing import clean, cleaned
 from services.orchestrator.prices import estimated_tokens
@@ -33,7 +34,6 @@ class ChatTrip:
         model: Model,
         messages: tuple[Message, ...],
         *,
-        number: int,
         max_tokens: int,
         heard: Heard | None,
     ) -> None:
@@ -48,7 +48,6 @@ class ChatTrip:
             params=_params(ask, role, model),
             json_schema=ask.json_schema,
             grammar=ask.grammar if model.grammar else "",
-            idempotency_key=_key(ask.request_id, number),
             heard=None if heard is None else self._hear,
         )
 
@@ -69,9 +68,10 @@ class ChatTrip:
     def messages(self) -> int:
         return len(self._call.messages)
 
-    async def go(self) -> Completion:
+    async def go(self, number: int) -> Completion:
         """The usable answer; UpstreamError where there is none, BadJsonAnswer where it breaks its schema."""
-        completion = await self._upstream.complete(self._model, self._call)
+        call = replace(self._call, idempotency_key=_key(self._ask, number))
+        completion = await self._upstream.complete(self._model, call)
         schema = self._ask.json_schema
         if schema is None:
             return completion
@@ -101,8 +101,9 @@ class ChatTrip:
 class DrawingTrip:
     """An order for a picture to one model."""
 
-    def __init__(self, upstream: Upstream, drawing: Drawing, role: Role, model: Model, number: int) -> None:
+    def __init__(self, upstream: Upstream, drawing: Drawing, role: Role, model: Model) -> None:
         self._upstream = upstream
+        self._drawing = drawing
         self._model = model
         width, height = _nearest(model, drawing.width, drawing.height)
         self._call = ImageCall(
@@ -110,12 +111,12 @@ class DrawingTrip:
             width=width,
             height=height,
             params={**model.params, **role.params},
-            idempotency_key=_key(drawing.request_id, number),
         )
 
-    async def go(self) -> Completion:
+    async def go(self, number: int) -> Completion:
         """The picture; UpstreamError where there is none."""
-        return await self._upstream.draw(self._model, self._call)
+        call = replace(self._call, idempotency_key=_key(self._drawing, number))
+        return await self._upstream.draw(self._model, call)
 
     def paid(self) -> Usage:
         """Nothing that could be told."""
@@ -131,8 +132,8 @@ def _params(ask: Ask, role: Role, model: Model) -> Mapping[str, Any]:
     return params
 
 
-def _key(request_id: str, number: int) -> str:
-    return f"{call_id(request_id)}-{number}"
+def _key(question: Question, number: int) -> str:
+    return f"{call_id(question.request_id)}-{number}"
 
 
 def _schema_bytes(ask: Ask) -> int:

@@ -95,7 +95,7 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
 
     async def HoldSpend(self, request: pb.HoldSpendRequest, context: Any) -> pb.HoldSpendResponse:
         self._enter("HoldSpend", request)
-        return pb.HoldSpendResponse(granted=self.hold(request))
+        return self.hold(request)
 
     async def RenewHolds(self, request: pb.RenewHoldsRequest, context: Any) -> pb.RenewHoldsResponse:
         self._enter("RenewHolds", request)

@@ -39,8 +39,19 @@ class FakeBudgets:
         """What is held for attempts that are not recorded yet."""
         return sum(hold.amount_micro_usd for key, hold in self.holds.items() if key not in self.calls)
 
-    def hold(self, request: pb.HoldSpendRequest) -> bool:
-        """Whether its caller may make the attempt; BudgetSpent where it does not fit."""
+    def hold(self, request: pb.HoldSpendRequest) -> pb.HoldSpendResponse:
+        """As artist_db answers; BudgetSpent where it does not fit."""
+        if not request.attempt:
+            attempts = [
+                call for (call_id, _), call in sorted(self.calls.items()) if call_id == request.call_id
+            ]
+            for call in attempts:
+                if call.outcome == "ok":
+                    return pb.HoldSpendResponse(answer=call)
+            request.attempt = max((call.attempt for call in attempts), default=0) + 1
+        return pb.HoldSpendResponse(granted=self._granted(request), attempt=request.attempt)
+
+    def _granted(self, request: pb.HoldSpendRequest) -> bool:
         key = (request.call_id, request.attempt)
         if key in self.calls or key in self.held_by_others:
             return False

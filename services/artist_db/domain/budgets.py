@@ -93,7 +93,7 @@ def left(limit: int, used: int) -> int:
 def check_hold(checks: Checks, request: HoldSpendRequest) -> None:
     """Notes what is wrong with a wish to hold."""
     checks.id("call_id", request.call_id)
-    checks.number("attempt", request.attempt, least=1, most=MAX_INT)
+    checks.number("attempt", request.attempt, least=0, most=MAX_INT - 1)
     checks.number("amount_micro_usd", request.amount_micro_usd, least=1, most=MAX_COST_MICRO_USD)
     checks.filter("artist_id", request.artist_id)
     checks.filter("run_id", request.run_id)

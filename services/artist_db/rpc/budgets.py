@@ -3,8 +3,11 @@
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from services.artist_db.domain.budgets import Limits, Scope, check_budget, check_hold, check_lease, left
 from services.artist_db.domain.checks import Checks
+from services.artist_db.domain.model_calls import OK
+from services.artist_db.rpc.model_calls import answer_of
 from services.artist_db.rpc.room import Context, Room
 from services.artist_db.store import budgets as store
+from services.artist_db.store import model_calls
 from services.chassis.database import Connection, Database
 
 _VALUES = {scope: pb.BudgetScope.Value(f"BUDGET_SCOPE_{scope.name}") for scope in Scope}
@@ -14,22 +17,29 @@ _SCOPES = {value: scope for scope, value in _VALUES.items()}
 class BudgetRpcs(Room):
     """HoldSpend to GetBudgets."""
 
-    def __init__(self, db: Database, limits: Limits) -> None:
+    def __init__(self, db: Database, holds: Database, limits: Limits) -> None:
         super().__init__(db)
+        self._holds = holds
         self._limits = limits
 
     async def HoldSpend(self, request: pb.HoldSpendRequest, context: Context) -> pb.HoldSpendResponse:
         checks = Checks()
         check_hold(checks, request)
         checks.finish()
-        async with self._db.acquire() as connection:
-            return pb.HoldSpendResponse(granted=await store.hold(connection, request, self._limits))
+        async with self._holds.acquire() as connection:
+            if not request.attempt:
+                last = await model_calls.answer_or_last(connection, request.call_id)
+                if last is not None and last["outcome"] == OK:
+                    return pb.HoldSpendResponse(answer=answer_of(last))
+                request.attempt = (last["attempt"] if last is not None else 0) + 1
+            granted = await store.hold(connection, request, self._limits)
+            return pb.HoldSpendResponse(granted=granted, attempt=request.attempt)
 
     async def RenewHolds(self, request: pb.RenewHoldsRequest, context: Context) -> pb.RenewHoldsResponse:
         checks = Checks()
         check_lease(checks, request)
         checks.finish()
-        async with self._db.acquire() as connection:
+        async with self._holds.acquire() as connection:
             return pb.RenewHoldsResponse(
                 holds=await store.renew(connection, request.holder, request.lease_ms)
             )

@@ -3,7 +3,7 @@
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.common.v1.brief_pb2 import ModelUse
 from services.artist_db.domain.checks import Checks
-from services.artist_db.domain.model_calls import check_model_call
+from services.artist_db.domain.model_calls import OK, check_model_call
 from services.artist_db.errors import NoAnswer
 from services.artist_db.rpc.room import Context, Room, time_and_number
 from services.artist_db.store import model_calls as store
@@ -31,13 +31,10 @@ class ModelCallRpcs(Room):
         checks.id("call_id", request.call_id)
         checks.finish()
         async with self._db.acquire() as connection:
-            row = await store.answer(connection, request.call_id)
-            if row is None:
-                raise NoAnswer(request.call_id, await store.last_attempt(connection, request.call_id))
-        call = _call_of(row)
-        call.answer = row["answer"].decode()
-        call.image = row["image"] or b""
-        return pb.GetModelAnswerResponse(call=call)
+            row = await store.answer_or_last(connection, request.call_id)
+        if row is None or row["outcome"] != OK:
+            raise NoAnswer(request.call_id, row["attempt"] if row is not None else 0)
+        return pb.GetModelAnswerResponse(call=answer_of(row))
 
     async def ListModelCalls(
         self, request: pb.ListModelCallsRequest, context: Context
@@ -65,6 +62,14 @@ class ModelCallRpcs(Room):
             )
         uses = [ModelUse(**row) for row in rows]
         return pb.GetSpendResponse(uses=uses, total_cost_micro_usd=sum(use.cost_micro_usd for use in uses))
+
+
+def answer_of(row: store.Row) -> pb.ModelCall:
+    """A call with its answer."""
+    call = _call_of(row)
+    call.answer = row["answer"].decode()
+    call.image = row["image"] or b""
+    return call
 
 
 def _call_of(row: store.Row) -> pb.ModelCall:

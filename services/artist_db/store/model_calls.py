@@ -82,23 +82,16 @@ async def record(connection: Connection, call: ModelCall) -> None:
     )
 
 
-async def answer(connection: Connection, call_id: str) -> Row | None:
-    """The first successful attempt of a call, with `answer` and `image`; None where there is none."""
+async def answer_or_last(connection: Connection, call_id: str) -> Row | None:
+    """The first successful attempt of a call, else its last one, with `answer`; None: there is none."""
     return await connection.fetchrow(
         f"""
         SELECT {_COLUMNS}, answer, image FROM model_calls
-        WHERE call_id = $1 AND outcome = '{OK}' ORDER BY attempt LIMIT 1
+        WHERE call_id = $1
+        ORDER BY outcome = '{OK}' DESC, CASE WHEN outcome = '{OK}' THEN attempt ELSE -attempt END LIMIT 1
         """,
         call_id,
     )
-
-
-async def last_attempt(connection: Connection, call_id: str) -> int:
-    """The number of a call's last recorded attempt; 0 where there is none."""
-    number: int = await connection.fetchval(
-        "SELECT coalesce(max(attempt), 0) FROM model_calls WHERE call_id = $1", call_id
-    )
-    return number
 
 
 async def page(connection: Connection, *, run_id: str, after: Keys | None, limit: int) -> list[Row]:

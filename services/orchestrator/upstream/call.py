@@ -22,10 +22,10 @@ class Call:
     json_schema: Mapping[str, Any] | None
     grammar: str
     """GBNF for the answer; empty: none, or the server does not know it."""
-    idempotency_key: str
-    """The same for a repeat of this very attempt, so that the provider can tell."""
     heard: Heard | None = None
     """None: nobody listens before the answer is whole."""
+    idempotency_key: str = ""
+    """The same for a repeat of this very attempt, so that the provider can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ImageCall:
     width: int
     height: int
     params: Mapping[str, Any]
-    idempotency_key: str
+    idempotency_key: str = ""
 
 
 class Upstream(Protocol):

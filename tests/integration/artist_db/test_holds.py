@@ -152,6 +152,30 @@ async def test_an_attempt_that_was_recorded_without_a_hold_is_not_held(stub: Art
     assert await used(stub) == NOTHING
 
 
+async def test_the_next_attempt_is_the_one_after_those_that_are_recorded(stub: ArtistDbServiceStub) -> None:
+    first = await stub.HoldSpend(hold(attempt=0), timeout=10)
+    assert (first.granted, first.attempt) == (True, 1)
+    again = await stub.HoldSpend(hold(attempt=0), timeout=10)
+    assert (again.granted, again.attempt) == (True, 1)
+    await settle(stub, attempt=1, outcome="timeout", answer="", cost_micro_usd=0)
+    second = await stub.HoldSpend(hold(attempt=0), timeout=10)
+    assert (second.granted, second.attempt) == (True, 2)
+
+
+async def test_nothing_is_held_for_the_next_attempt_of_a_call_that_was_answered(
+    stub: ArtistDbServiceStub,
+) -> None:
+    await granted(stub, attempt=1)
+    await settle(stub, attempt=1, outcome="timeout", answer="", cost_micro_usd=0)
+    await granted(stub, attempt=2)
+    await settle(stub, attempt=2)
+    found = await stub.HoldSpend(hold(attempt=0), timeout=10)
+    assert not found.granted
+    assert (found.answer.attempt, found.answer.outcome) == (2, "ok")
+    assert found.answer.answer
+    assert [held for _, held in await used(stub)] == [0, 0, 0]
+
+
 async def test_a_fallback_is_held_by_itself_after_the_attempt_before_cost_nothing(
     stub: ArtistDbServiceStub,
 ) -> None:
@@ -256,6 +280,6 @@ async def test_holds_without_usable_fields_are_refused(stub: ArtistDbServiceStub
     much = await refused(stub.HoldSpend(hold(amount_micro_usd=2**64 - 1, attempt=2**32 - 1)), INVALID)
     nobody = await refused(stub.RenewHolds(pb.RenewHoldsRequest()), INVALID)
 
-    assert list(violations(nothing)) == ["call_id", "attempt", "amount_micro_usd", "holder", "lease_ms"]
+    assert list(violations(nothing)) == ["call_id", "amount_micro_usd", "holder", "lease_ms"]
     assert list(violations(much)) == ["attempt", "amount_micro_usd"]
     assert list(violations(nobody)) == ["holder", "lease_ms"]

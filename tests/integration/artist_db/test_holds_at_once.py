@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
-from services.artist_db.app import build
+from services.artist_db.app import HOLD_CONNECTIONS, build
 from services.artist_db.settings import Settings
 from services.chassis.clients import open_channel
 from services.chassis.errors import remote_error
@@ -72,11 +72,11 @@ async def test_what_fitted_when_it_was_read_and_does_not_any_more_is_refused_and
 
     # All read the accounts, all find room, and all wait for the same account.
     lock = "SELECT FROM spend_accounts WHERE scope = 'artist' FOR UPDATE"
-    async with held(database_url, lock, until=6):
-        calls = [asyncio.ensure_future(attempt(stub, f"call-{n}")) for n in range(6)]
+    async with held(database_url, lock, until=HOLD_CONNECTIONS):
+        calls = [asyncio.ensure_future(attempt(stub, f"call-{n}")) for n in range(HOLD_CONNECTIONS)]
     outcomes = Counter(await asyncio.gather(*calls))
 
-    assert outcomes == {"granted": 2, "ERROR_REASON_BUDGET_SPENT": 4}
+    assert outcomes == {"granted": 2, "ERROR_REASON_BUDGET_SPENT": HOLD_CONNECTIONS - 2}
     assert await used(stub) == [(0, 6_000)] * 3
 
 

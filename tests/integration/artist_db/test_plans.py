@@ -108,7 +108,6 @@ SONG_PLANS: list[tuple[Query, list[str]]] = [
     ),
 ]
 OTHER_PLANS: list[tuple[Query, list[str]]] = [
-    (lambda c: model_calls.answer(c, "call-7"), ["model_calls_once"]),
     (lambda c: model_calls.page(c, run_id="", after=(MIDDLE, 7), limit=51), ["model_calls_newest"]),
     (lambda c: model_calls.page(c, run_id="run_7", after=(MIDDLE, 7), limit=51), ["model_calls_of_run"]),
     (lambda c: errors.group(c, "0" * 32), ["error_groups_pkey", "error_reports_of_group"]),
@@ -119,6 +118,7 @@ OTHER_PLANS: list[tuple[Query, list[str]]] = [
     ),
 ]
 SPEND_PLANS: list[tuple[Query, list[str]]] = [
+    (lambda c: model_calls.answer_or_last(c, "call-7"), ["model_calls_once"]),
     (
         lambda c: model_calls.spend(c, artist_id="", run_id="", since=seeds.time(1_990)),
         ["model_calls_newest"],

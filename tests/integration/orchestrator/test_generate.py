@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import remote_error
 from services.orchestrator.ledger import call_id
-from tests.support.fake_upstream import Hang, Say
+from tests.support.fake_upstream import Hang, Say, Status
 
 SCHEMA = {
     "type": "object",
@@ -122,8 +122,12 @@ async def test_an_answer_that_cannot_be_recorded_fails_the_call(
     assert not orchestrator.artist_db.calls
 
 
-async def test_no_model_is_asked_while_nobody_can_tell_whether_it_was_asked_before(orchestrator: Any) -> None:
-    orchestrator.artist_db.failures["GetModelAnswer"] = 10_000
+@pytest.mark.parametrize(("free", "rpc"), [("false", "HoldSpend"), ("true", "GetModelAnswer")])
+async def test_no_model_is_asked_while_nobody_can_tell_whether_it_was_asked_before(
+    start: Callable[..., Any], free: str, rpc: str
+) -> None:
+    orchestrator = await start(MODELS__FIRST__FREE=free)
+    orchestrator.artist_db.failures[rpc] = 10_000
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await orchestrator.ask("r-1")
     assert remote_error(failed.value).remote_reason == "ERROR_REASON_DEPENDENCY_UNAVAILABLE"
@@ -215,3 +219,28 @@ async def test_the_models_and_the_roles_are_listed_those_left_out_too(start: Cal
     ]
     assert [(role.name, list(role.models)) for role in listed.roles] == [("songwriter", ["hosted", "own"])]
     assert (await orchestrator.ask()).model == "openai/own"
+
+
+@pytest.mark.parametrize("free", ["false", "true"])
+async def test_a_recorded_answer_comes_back_also_when_no_model_can_be_asked(
+    start: Callable[..., Any], free: str
+) -> None:
+    orchestrator = await start(MODELS__FIRST__FREE=free, DEFAULTS__COOLDOWN_S="3600")
+    first = await orchestrator.ask("r-1")
+    orchestrator.upstream.usual = {"first": Status(500), "second": Status(500)}
+    with pytest.raises(grpc.aio.AioRpcError):
+        await orchestrator.ask("r-2")
+    again = await orchestrator.ask("r-1")
+    assert (again.text, again.replayed) == (first.text, True)
+
+
+async def test_a_call_that_was_given_up_leaves_its_number_to_nobody(orchestrator: Any) -> None:
+    hang = Hang()
+    orchestrator.upstream.next("first", hang)
+    caller = asyncio.create_task(orchestrator.ask("r-1"))
+    await hang.started.wait()
+    caller.cancel()
+    await hang.gone.wait()
+    assert (await orchestrator.ask("r-1")).text
+    recorded = orchestrator.artist_db.attempts_of(call_id("r-1"))
+    assert [(call.attempt, call.outcome) for call in recorded] == [(1, "cancelled"), (2, "ok")]

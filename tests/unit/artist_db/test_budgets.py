@@ -115,7 +115,6 @@ def test_a_hold_needs_a_call_an_amount_a_holder_and_a_lease() -> None:
 
     assert fields_of(checks) == [
         "call_id",
-        "attempt",
         "amount_micro_usd",
         "artist_id",
         "run_id",

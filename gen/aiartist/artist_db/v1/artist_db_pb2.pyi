@@ -1900,7 +1900,9 @@ class HoldSpendRequest(_message.Message):
     call_id: _builtins.str
     """Which call. Required."""
     attempt: _builtins.int
-    """From 1 within `call_id`. Required."""
+    """From 1 within `call_id`; 0: the next one after those that are recorded, and none where one of
+    them succeeded.
+    """
     amount_micro_usd: _builtins.int
     """The most that it may cost, in millionths of a US dollar; 1 or more. Required."""
     artist_id: _builtins.str
@@ -1937,19 +1939,29 @@ class HoldSpendResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     GRANTED_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
     granted: _builtins.bool
     """True where the caller may make the call. The amount is held now, or was held before: by the same
     holder, or by another one whose lease is over. False where another holder makes this very
     attempt, or where it is recorded already: look for the answer.
     """
+    attempt: _builtins.int
+    """Which attempt it is about; 0 where `answer` is set."""
+    @_builtins.property
+    def answer(self) -> Global___ModelCall:
+        """The recorded successful attempt, where attempt 0 was asked for and there is one: nothing is held."""
+
     def __init__(
         self,
         *,
         granted: _builtins.bool = ...,
+        attempt: _builtins.int = ...,
+        answer: Global___ModelCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted", b"granted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "attempt", b"attempt", "granted", b"granted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
