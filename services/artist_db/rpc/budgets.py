@@ -27,13 +27,18 @@ class BudgetRpcs(Room):
         check_hold(checks, request)
         checks.finish()
         async with self._holds.acquire() as connection:
-            if not request.attempt:
-                last = await model_calls.answer_or_last(connection, request.call_id)
-                if last is not None and last["outcome"] == OK:
-                    return pb.HoldSpendResponse(answer=answer_of(last))
-                request.attempt = (last["attempt"] if last is not None else 0) + 1
-            granted = await store.hold(connection, request, self._limits)
-            return pb.HoldSpendResponse(granted=granted, attempt=request.attempt)
+            # Nearly every attempt that is not named is the first: what else there is, is looked for after.
+            attempt = request.attempt or 1
+            if await store.hold(connection, request, attempt, self._limits):
+                return pb.HoldSpendResponse(granted=True, attempt=attempt)
+            last = None if request.attempt else await model_calls.answer_or_last(connection, request.call_id)
+            if last is None:
+                return pb.HoldSpendResponse(attempt=attempt)
+            if last["outcome"] == OK:
+                return pb.HoldSpendResponse(answer=answer_of(last))
+            attempt = last["attempt"] + 1
+            granted = await store.hold(connection, request, attempt, self._limits)
+            return pb.HoldSpendResponse(granted=granted, attempt=attempt)
 
     async def RenewHolds(self, request: pb.RenewHoldsRequest, context: Context) -> pb.RenewHoldsResponse:
         checks = Checks()

@@ -91,7 +91,7 @@ class Limit:
     source: Source
 
 
-async def hold(connection: Connection, request: HoldSpendRequest, limits: Limits) -> bool:
+async def hold(connection: Connection, request: HoldSpendRequest, attempt: int, limits: Limits) -> bool:
     """Holds what an attempt may cost; whether its caller may make it.
 
     An attempt that this holder holds, or that another one let go, is held for this one from now on.
@@ -107,7 +107,7 @@ async def hold(connection: Connection, request: HoldSpendRequest, limits: Limits
             limits.day,
             limits.run,
             request.call_id,
-            request.attempt,
+            attempt,
             amount,
             request.holder,
             request.lease_ms,
@@ -126,7 +126,7 @@ async def hold(connection: Connection, request: HoldSpendRequest, limits: Limits
     ]
     if short and not accounts[0]["known"]:
         raise BudgetSpent(min(short, key=lambda shortage: shortage.left))
-    return await _hold_on(connection, request)
+    return await _hold_on(connection, request, attempt)
 
 
 async def renew(connection: Connection, holder: str, lease_ms: int) -> int:
@@ -192,7 +192,7 @@ async def accounts(connection: Connection, *, artist_id: str, run_id: str, limit
     )
 
 
-async def _hold_on(connection: Connection, request: HoldSpendRequest) -> bool:
+async def _hold_on(connection: Connection, request: HoldSpendRequest, attempt: int) -> bool:
     """Renews this holder's hold, or takes over one whose lease is over; False where there is neither."""
     mine = await connection.fetchval(
         """
@@ -201,7 +201,7 @@ async def _hold_on(connection: Connection, request: HoldSpendRequest) -> bool:
         RETURNING true
         """,
         request.call_id,
-        request.attempt,
+        attempt,
         request.holder,
         request.lease_ms,
     )

@@ -3,9 +3,11 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
 
 from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Completion, UpstreamError
@@ -25,14 +27,20 @@ from services.orchestrator.upstream.pictures import picture
 from services.orchestrator.upstream.streams import Pieces, add_chunk, events
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""More than the largest picture in base 64."""
+MAX_LINE_BYTES = 1024 * 1024
+"""Of a stream."""
+KEEP_ALIVE_S = 4.0
+"""Less than the 5 s after which many servers close a connection that nobody uses."""
 _NOTHING_KNOWN = Known()
 
 
 class DirectUpstream:
-    """OpenAI's chat completions and image generations, spoken with httpx."""
+    """OpenAI's chat completions and image generations, over HTTP/1.1."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
 
     async def ready(self, model: Model) -> None:
         """At once."""
@@ -51,7 +59,7 @@ class DirectUpstream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         patience = Patience(model, first_token=True)
         async with patience, self._post(model, "chat/completions", body, call) as response:
-            if "text/event-stream" not in response.headers.get("content-type", ""):
+            if response.content_type != "text/event-stream":
                 return _heard(_completion(await _text(response)), call)
             return await _streamed(response, Pieces(call, patience), model)
 
@@ -75,55 +83,58 @@ class DirectUpstream:
 
     async def close(self) -> None:
         """Closes the connections."""
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
 
     @asynccontextmanager
     async def _post(
         self, model: Model, path: str, body: dict[str, Any], call: Call | ImageCall
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The server's answer, begun; UpstreamError where it refuses or can't be reached."""
         headers = {"Idempotency-Key": call.idempotency_key}
         try:
-            async with self._client(model).stream(
-                "POST", f"{model.api_base}/{path}", json=body, headers=headers
+            async with self._session(model).post(
+                f"{model.api_base}/{path}", json=body, headers=headers
             ) as response:
-                if response.status_code != httpx.codes.OK:
+                if response.status != HTTPStatus.OK:
                     raise await _refusal(response, model)
                 yield response
-        except httpx.ReadTimeout as error:
-            raise UpstreamError("timeout", f"no whole answer within {model.timeout_s:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise UpstreamError("unreachable", _told(error, model)) from error
 
-    def _client(self, model: Model) -> httpx.AsyncClient:
-        """One client for each server. One on loopback is never asked through a proxy."""
-        client = self._clients.get(model.name)
-        if client is None:
+    def _session(self, model: Model) -> aiohttp.ClientSession:
+        """One for each server. One on loopback is never asked through a proxy."""
+        session = self._sessions.get(model.name)
+        if session is None:
             headers = {}
             if model.api_key is not None:
                 headers["Authorization"] = f"Bearer {model.api_key.get_secret_value()}"
-            client = self._clients[model.name] = httpx.AsyncClient(
+            session = self._sessions[model.name] = aiohttp.ClientSession(
                 headers=headers,
-                timeout=httpx.Timeout(model.timeout_s, connect=model.connect_timeout_s, pool=None),
-                limits=httpx.Limits(
-                    max_connections=model.concurrency, max_keepalive_connections=model.concurrency
-                ),
-                trust_env=httpx.URL(model.api_base).host not in LOOPBACK,
+                # The rest of the time is Patience's.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=model.connect_timeout_s),
+                connector=aiohttp.TCPConnector(limit=model.concurrency, keepalive_timeout=KEEP_ALIVE_S),
+                trust_env=urlsplit(model.api_base).hostname not in LOOPBACK,
+                read_bufsize=MAX_LINE_BYTES // 2,
             )
-        return client
+        return session
 
 
-async def _streamed(response: httpx.Response, pieces: Pieces, model: Model) -> Completion:
+async def _streamed(response: aiohttp.ClientResponse, pieces: Pieces, model: Model) -> Completion:
     try:
-        async for chunk in events(response.aiter_lines()):
+        async for chunk in events(_lines(response)):
             add_chunk(pieces, chunk)
-    except httpx.HTTPError as error:
+    except aiohttp.ClientError as error:
         raise pieces.broken(_told(error, model)) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise pieces.broken("the stream holds something that is no chunk of an answer") from error
     return pieces.whole()
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
+    async for line in response.content:
+        yield line.decode(errors="replace")
 
 
 def _heard(answer: Completion, call: Call) -> Completion:
@@ -133,18 +144,22 @@ def _heard(answer: Completion, call: Call) -> Completion:
     return answer
 
 
-async def _refusal(response: httpx.Response, model: Model) -> UpstreamError:
+async def _refusal(response: aiohttp.ClientResponse, model: Model) -> UpstreamError:
     text = await _text(response)
     return UpstreamError(
-        outcome_of(response.status_code, text),
-        scrubbed(f"HTTP {response.status_code}: {text[:1_000]}", model),
+        outcome_of(response.status, text),
+        scrubbed(f"HTTP {response.status}: {text[:1_000]}", model),
         retry_after_s=retry_after_s(response.headers),
     )
 
 
-async def _text(response: httpx.Response) -> str:
-    await response.aread()
-    return response.text
+async def _text(response: aiohttp.ClientResponse) -> str:
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES:
+            raise UpstreamError("server_error", "the answer has over 32 MiB")
+    return body.decode(errors="replace")
 
 
 def _told(error: Exception, model: Model) -> str:

@@ -70,7 +70,7 @@ class Pieces:
 async def events(lines: AsyncIterator[str]) -> AsyncIterator[Mapping[str, Any]]:
     """The JSON objects of a stream of server-sent events, up to `[DONE]`; ValueError where one is none."""
     async for line in lines:
-        name, _, value = line.partition(":")
+        name, _, value = line.strip().partition(":")
         if name != "data":
             continue
         if value.strip() == DONE:

@@ -130,10 +130,10 @@ SPEND_PLANS: list[tuple[Query, list[str]]] = [
 LIMITS = Limits(artist=10**12, day=10**12, run=10**12)
 BUDGET_PLANS: list[tuple[Query, set[str]]] = [
     (
-        lambda c: budgets.hold(c, hold("new"), LIMITS),
+        lambda c: budgets.hold(c, hold("new"), 1, LIMITS),
         {"budgets_pkey", "spend_accounts_pkey", "spend_holds_pkey", "model_calls_once"},
     ),
-    (lambda c: budgets.hold(c, hold("held-7"), LIMITS), {"spend_holds_pkey"}),
+    (lambda c: budgets.hold(c, hold("held-7"), 1, LIMITS), {"spend_holds_pkey"}),
     (
         lambda c: budgets.accounts(c, artist_id="art_7", run_id="run_7", limits=LIMITS),
         {"budgets_pkey", "spend_accounts_pkey"},
