@@ -164,3 +164,19 @@ async def test_a_call_whose_replica_died_is_made_here_when_its_lease_is_over(sta
     assert orchestrator.upstream.asked == []
     orchestrator.artist_db.held_by_others.discard(key)
     assert (await waiting).text
+
+
+@pytest.mark.parametrize("first_token_s", ["19", "20"], ids=["streamed", "whole"])
+async def test_a_price_that_litellm_knows_is_taken(start: Start, first_token_s: str) -> None:
+    orchestrator = await start(
+        direct=False,
+        MODELS__FIRST__LITELLM_MODEL="openai/gpt-4",
+        MODELS__FIRST__FIRST_TOKEN_TIMEOUT_S=first_token_s,
+    )
+    orchestrator.upstream.next("gpt-4", Say("good", usage=(1_000, 100)))
+    answer = await orchestrator.ask("r-1", max_tokens=500)
+    # 30 and 60 dollars per million tokens.
+    assert answer.cost_micro_usd == 1_000 * 30 + 100 * 60
+    (hold,) = orchestrator.artist_db.holds.values()
+    assert 500 * 60 <= hold.amount_micro_usd < 250_000
+    assert (await orchestrator.model()).price == "$30 / $60 per million tokens"
