@@ -1943,7 +1943,8 @@ class HoldSpendResponse(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     granted: _builtins.bool
     """True where the caller may make the call. The amount is held now, or was held before: by the same
-    holder, or by another one whose lease is over. False where another holder makes this very
+    holder, or by another one whose lease is over; then the amount is set to what is asked for now,
+    and refused as a new one would be where that is more. False where another holder makes this very
     attempt, or where it is recorded already: look for the answer.
     """
     attempt: _builtins.int
@@ -1968,6 +1969,32 @@ class HoldSpendResponse(_message.Message):
 Global___HoldSpendResponse: _TypeAlias = HoldSpendResponse  # noqa: Y015
 
 @_typing.final
+class AttemptId(_message.Message):
+    """One attempt of a call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """Which call. Required."""
+    attempt: _builtins.int
+    """From 1 within `call_id`. Required."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "call_id", b"call_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttemptId: _TypeAlias = AttemptId  # noqa: Y015
+
+@_typing.final
 class RenewHoldsRequest(_message.Message):
     """See ArtistDbService.RenewHolds."""
 
@@ -1975,19 +2002,25 @@ class RenewHoldsRequest(_message.Message):
 
     HOLDER_FIELD_NUMBER: _builtins.int
     LEASE_MS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
     """Whose. Required."""
     lease_ms: _builtins.int
     """For how long from now on; 1,000 to 600,000 ms. Required."""
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptId]:
+        """The attempts that are under way, at most 1,000; one that this holder does not hold is passed over."""
+
     def __init__(
         self,
         *,
         holder: _builtins.str = ...,
         lease_ms: _builtins.int = ...,
+        attempts: _abc.Iterable[Global___AttemptId] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "lease_ms", b"lease_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "holder", b"holder", "lease_ms", b"lease_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2136,8 +2169,9 @@ class RecordModelCallRequest(_message.Message):
     CALL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def call(self) -> Global___ModelCall:
-        """The call; `created_at` is set by the service. A second record of the same `call_id` and
-        `attempt` changes nothing. Required.
+        """The call; `created_at` is set by the service. The same record again changes nothing. Another
+        record under an `attempt` that is taken, as when two replicas made it, is kept under the next
+        free number and its cost is spent, too. Required.
         """
 
     def __init__(
@@ -2159,12 +2193,19 @@ class RecordModelCallResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ANSWER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answer(self) -> Global___ModelCall:
+        """The first recorded answer of the call, where it is another one than this: the one to hand out."""
+
     def __init__(
         self,
+        *,
+        answer: Global___ModelCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

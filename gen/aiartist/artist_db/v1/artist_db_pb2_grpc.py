@@ -363,7 +363,7 @@ class ArtistDbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RenewHolds(self, request, context):
-        """Prolongs the leases of all that a holder holds.
+        """Prolongs the leases of attempts that a holder makes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -71,7 +71,7 @@ class ArtistDbServiceStub:
     holder's hold is taken over when its lease is over.
     """
     RenewHolds: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RenewHoldsRequest, _artist_db_pb2.RenewHoldsResponse]
-    """Prolongs the leases of all that a holder holds."""
+    """Prolongs the leases of attempts that a holder makes."""
     SetBudget: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetBudgetRequest, _artist_db_pb2.SetBudgetResponse]
     """Sets or removes a budget's limit."""
     GetBudgets: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetBudgetsRequest, _artist_db_pb2.GetBudgetsResponse]
@@ -288,7 +288,7 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artist_db_pb2.RenewHoldsRequest,
         context: _aio.ServicerContext[_artist_db_pb2.RenewHoldsRequest, _abc.Awaitable[_artist_db_pb2.RenewHoldsResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.RenewHoldsResponse]:
-        """Prolongs the leases of all that a holder holds."""
+        """Prolongs the leases of attempts that a holder makes."""
 
     @_abc_1.abstractmethod
     def SetBudget(
