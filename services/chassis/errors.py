@@ -32,6 +32,8 @@ from grpc_status import rpc_status
 from aiartist.common.v1 import error_reason_pb2 as reasons
 
 DOMAIN = "aiartist"
+MOST_VIOLATIONS = 20
+"""Fields that one error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,13 @@ class InvalidInput(AppError):
     reason = reasons.ERROR_REASON_INVALID_INPUT
 
     def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        # A status travels in a header, and headers have a limit.
+        shown = violations[:MOST_VIOLATIONS]
+        more = f"; and {len(violations) - len(shown)} more" if len(violations) > len(shown) else ""
         super().__init__(
-            "; ".join(f"{v.field}: {v.description}" for v in violations),
-            metadata={"fields": ", ".join(v.field for v in violations)},
-            violations=violations,
+            "; ".join(f"{v.field}: {v.description}" for v in shown) + more,
+            metadata={"fields": ", ".join(v.field for v in shown)},
+            violations=shown,
         )
 
 

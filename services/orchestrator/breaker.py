@@ -97,8 +97,11 @@ class Breaker:
         self.check()
         if self._until is not None:
             self._probing = True
-            self.probes += 1
         return Permit(self._period, probe=self._until is not None)
+
+    def begun(self, permit: Permit) -> None:
+        """The call goes out."""
+        self.probes += permit.probe
 
     def succeeded(self, permit: Permit) -> None:
         """The model answered, well or badly."""

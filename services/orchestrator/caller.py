@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.chassis.errors import RemoteError
+from services.chassis.logs import get_logger
 from services.orchestrator import metrics
-from services.orchestrator.breaker import Permit
 from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Attempt, Completion, Question, UpstreamError, Usage
 from services.orchestrator.gate import Gate
 from services.orchestrator.ledger import Known, Ledger
 from services.orchestrator.prices import Price
 from services.orchestrator.teller import Teller
+from services.orchestrator.upstream.common import scrubbed
+
+_log = get_logger("caller")
 
 
 class Trip(Protocol):
@@ -63,48 +66,56 @@ class Caller:
         Its number may be 0, not known, where it costs something: who holds the money knows it then, and
         also whether the question was answered before.
 
-        Raises BreakerOpen, AnsweredBefore, UnderWayElsewhere, RemoteError with ERROR_REASON_BUDGET_SPENT,
-        and DependencyUnavailable where artist_db does not answer: no call was made, or its answer could
-        not be recorded.
+        No call is made where BreakerOpen, UnderWayElsewhere, or RemoteError with ERROR_REASON_BUDGET_SPENT
+        is raised. AnsweredBefore: another answer was recorded first, before this call or while it was
+        made. DependencyUnavailable: artist_db can't be asked before the call, or told after it.
         """
         gate = self.gates[model.name]
         permit = await gate.enter()
         end: Completion | UpstreamError | None = None
         try:
             if most:
-                number = await self._hold(question, number, most)
+                number = await self._hold(question, model, number, most)
+            gate.breaker.begun(permit)
+            if permit.probe:
+                metrics.PROBES.labels(model.name).inc()
             started = time.perf_counter()
-            async with self._ledger.renewed(most > 0):
-                end = await self._made(question, model, number, price, trip)
+            end = await self._made(question, model, number, price, most, trip)
         finally:
-            self._leave(gate, model, permit, end)
+            if gate.leave(permit, end) and isinstance(end, UpstreamError):
+                metrics.OPENED.labels(model.name, end.outcome).inc()
         attempt = _attempt(model, end, _elapsed_ms(started), price, most)
         metrics.count(question.role, attempt)
         answer = end if isinstance(end, Completion) else None
-        await self._ledger.record(question, number, attempt, answer)
+        known = await self._ledger.record(question, number, attempt, answer)
+        if known is not None:
+            raise AnsweredBefore(known)
         return Made(number, attempt, end)
 
     async def _made(
-        self, question: Question, model: Model, number: int, price: Price, trip: Trip
+        self, question: Question, model: Model, number: int, price: Price, most: int, trip: Trip
     ) -> Completion | UpstreamError:
         started = time.perf_counter()
         try:
             return await trip.go(number)
         except UpstreamError as error:
+            error.detail = scrubbed(error.detail, model)
             return error
         except asyncio.CancelledError:
             # Nobody waits any more. What had come of the answer was paid for, and the rest is free again.
-            attempt = _attempt(
-                model, UpstreamError("cancelled", "the caller went away", trip.paid()),
-                _elapsed_ms(started), price, 0,
-            )  # fmt: skip
+            gone = UpstreamError("cancelled", "the caller went away", trip.paid())
+            attempt = _attempt(model, gone, _elapsed_ms(started), price, most)
             metrics.count(question.role, attempt)
             self._ledger.begin_record(question, number, attempt)
             raise
+        except Exception as error:  # noqa: BLE001 - logged; nothing of it may end the question
+            # A server can answer in more ways than anybody thinks of. The next model still has to be asked.
+            _log.exception("an answer could not be read", model=model.name)
+            return UpstreamError("server_error", f"its answer could not be read: {type(error).__name__}")
 
-    async def _hold(self, question: Question, number: int, most: int) -> int:
+    async def _hold(self, question: Question, model: Model, number: int, most: int) -> int:
         try:
-            held = await self._ledger.hold(question, number, most)
+            held = await self._ledger.hold(question, model.litellm_model, number, most)
         except RemoteError as error:
             if error.remote_reason == "ERROR_REASON_BUDGET_SPENT":
                 metrics.OVER_BUDGET.labels(question.role, error.metadata.get("scope", "")).inc()
@@ -115,14 +126,6 @@ class Caller:
         if not held.granted:
             raise UnderWayElsewhere
         return held.number
-
-    def _leave(
-        self, gate: Gate, model: Model, permit: Permit, end: Completion | UpstreamError | None
-    ) -> None:
-        if gate.leave(permit, end) and isinstance(end, UpstreamError):
-            metrics.OPENED.labels(model.name, end.outcome).inc()
-        if permit.probe:
-            metrics.PROBES.labels(model.name).inc()
 
 
 def _attempt(

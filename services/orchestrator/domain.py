@@ -25,7 +25,7 @@ Outcome = Literal[
 """How one try of one model ended."""
 
 ABOUT_CONTENT: frozenset[Outcome] = frozenset({"content_filter", "empty_answer", "cut_off", "bad_json"})
-"""Outcomes of a model that is up: another ask of the same model may do better."""
+"""Outcomes of a model that is up and answers badly: another ask of the same model may do better."""
 
 DOWN: frozenset[Outcome] = frozenset({"timeout", "unreachable", "rate_limited", "server_error"})
 """Outcomes of a model that may be back a little later."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from services.orchestrator.breaker import Breaker, Permit
+from services.orchestrator.breaker import Breaker, Permit, State
 from services.orchestrator.catalog import Model
 from services.orchestrator.domain import DOWN, REFUSED, Completion, UpstreamError
 
@@ -18,8 +18,8 @@ class Gate:
 
     @property
     def is_free(self) -> bool:
-        """True where `enter` would neither wait nor refuse."""
-        return self._free > 0 and self.breaker.admits
+        """True where a call can be made at once, and is no probe."""
+        return self._free > 0 and self.breaker.state is State.CLOSED
 
     async def enter(self) -> Permit:
         """Waits for a free place; BreakerOpen where the model is not to be called, also while waiting."""

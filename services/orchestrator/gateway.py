@@ -127,12 +127,15 @@ class Gateway:
         return self.role(question.role, "image" if isinstance(question, Drawing) else "chat")
 
     async def _answer(self, question: Question, role: Role, tell: Tell[Update] | None) -> Answer:
+        attempts: list[Attempt] = []
         while True:
+            walk = _Walk(question, role, tell, attempts=attempts)
             try:
-                return await self._walk(_Walk(question, role, tell))
+                return await self._walk(walk)
             except AnsweredBefore as found:
                 return _replayed(question, role, found.known)
             except UnderWayElsewhere:
+                attempts = [attempt for attempt in walk.attempts if not attempt.skipped]
                 await asyncio.sleep(ELSEWHERE_POLL_S)
 
     async def _walk(self, walk: _Walk) -> Answer:
@@ -171,7 +174,7 @@ class Gateway:
             end = await self._made(walk, model, price, most, trip)
             if isinstance(end, Completion):
                 return _answered(walk, end)
-            if walk.tell is not None and trip.begun:
+            if walk.tell is not None and trip.was_heard:
                 walk.tell(Restart(model.litellm_model, walk.attempts[-1].outcome))
             if is_repair or not isinstance(end, BadJsonAnswer):
                 return None

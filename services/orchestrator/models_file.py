@@ -3,17 +3,50 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from services.chassis.errors import SetupError
 from services.chassis.logs import get_logger
 from services.orchestrator.catalog import Catalog, JsonMode, Kind, Model, Plan, Role
-from services.orchestrator.overrides import overridden
+from services.orchestrator.overrides import overridden, variable_of
 from services.orchestrator.settings import Settings
 
 _log = get_logger("models")
+
+
+_OURS = frozenset(
+    (
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "model",
+        "n",
+        "prompt",
+        "response_format",
+        "size",
+        "stream",
+    )
+)
+"""Parameters that each call sets by itself, and that its price depends on."""
+
+
+def _refuse_ours(params: dict[str, Any]) -> dict[str, Any]:
+    if taken := sorted(_OURS & set(params)):
+        raise ValueError(f"{', '.join(taken)}: set by each call itself")
+    return params
+
+
+Params = Annotated[dict[str, Any], AfterValidator(_refuse_ours)]
 
 
 class _Entry(BaseModel):
@@ -49,7 +82,7 @@ class _ModelEntry(_Defaults):
     grammar: bool = False
     direct: bool | None = None
     sizes: list[str] = Field(default_factory=list)
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Params = Field(default_factory=dict)
 
     @field_validator("sizes")
     @classmethod
@@ -72,7 +105,7 @@ class _ModelEntry(_Defaults):
 
 class _RoleEntry(_Entry):
     models: list[str] = Field(min_length=1)
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Params = Field(default_factory=dict)
 
 
 class _File(_Entry):
@@ -87,7 +120,8 @@ def read_catalog(settings: Settings) -> Catalog:
     A model whose key is missing stays in the catalog, marked as left out, and is logged.
     """
     path = settings.orchestrator_models_file
-    content = _checked(_with_defaults(overridden(_read(path), settings.model_overrides)), path)
+    variables = settings.model_overrides
+    content = _checked(_with_defaults(overridden(_read(path), variables)), path, variables)
     models = {name: _model(name, entry, settings) for name, entry in content.models.items()}
     roles = {name: Role(name, tuple(entry.models), entry.params) for name, entry in content.roles.items()}
     for role in roles.values():
@@ -120,13 +154,14 @@ def _with_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "models": filled}
 
 
-def _checked(content: Mapping[str, Any], path: Path) -> _File:
+def _checked(content: Mapping[str, Any], path: Path, variables: Mapping[str, str]) -> _File:
     try:
         return _File.model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(step) for step in problem["loc"])
-        raise SetupError(f"{path}: {place}: {problem['msg'].removeprefix('Value error, ')}") from error
+        source = variable_of(problem["loc"], variables) or str(path)
+        raise SetupError(f"{source}: {place}: {problem['msg'].removeprefix('Value error, ')}") from error
 
 
 def _check_role(role: Role, models: Mapping[str, Model], path: Path) -> None:
@@ -156,6 +191,6 @@ def _model(name: str, entry: _ModelEntry, settings: Settings) -> Model:
 def _size(text: str) -> tuple[int, int]:
     """`1024x1536` as width and height; ValueError where it is not that."""
     width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise ValueError(f"{text!r} must look like 1024x1536")
     return int(width), int(height)

@@ -1,8 +1,9 @@
 """What leaves for a model: without secrets, and with texts from outside fenced as quotations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from services.chassis.logs import mask_text
 from services.chassis.redaction import redact
@@ -18,13 +19,29 @@ class Material:
     text: str
 
 
-@lru_cache(maxsize=256)
-def clean(text: str) -> str:
-    """The text without secrets: the platform's own, and whatever looks like one or like an e-mail address.
+_LONGEST_REMEMBERED = 16_384
 
-    Remembered for the texts asked last: the same prompt goes to several models, in several asks.
-    """
+
+def clean(text: str) -> str:
+    """The text without secrets: the platform's own, and whatever looks like one or like an e-mail address."""
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else redact(mask_text(text))
+
+
+@lru_cache(maxsize=128)
+def _remembered(text: str) -> str:
+    """The same prompt goes to several models, and the same beginning into many asks."""
     return redact(mask_text(text))
+
+
+def cleaned_schema(value: Any) -> Any:
+    """A JSON schema without secrets in its texts."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {name: cleaned_schema(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [cleaned_schema(inner) for inner in value]
+    return value
 
 
 def cleaned(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -36,7 +53,9 @@ def with_materials(messages: Sequence[Message], materials: Sequence[Material]) -
     """The chat with texts from outside after its last message, each a quotation."""
     if not materials:
         return tuple(messages)
-    (quoted,) = render("materials", materials=materials).messages
+    # Before they are fenced: the marks of the fence stand between a name and its secret.
+    quotable = [Material(material.label, clean(material.text)) for material in materials]
+    (quoted,) = render("materials", materials=quotable).messages
     *before, last = messages
     if last.role != "user":
         return (*messages, quoted)

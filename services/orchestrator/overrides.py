@@ -41,10 +41,20 @@ def overridden(content: Mapping[str, Any], variables: Mapping[str, str]) -> dict
     return changed
 
 
+def variable_of(place: Iterable[int | str], variables: Iterable[str]) -> str:
+    """The variable that a place of the file took its value from; empty: none did."""
+    name = "AIARTIST_" + "__".join(_as_variable(str(step)) for step in place)
+    return next((known for known in variables if known.upper() == name), "")
+
+
+def _as_variable(name: str) -> str:
+    return re.sub(r"\W", "_", name).upper()
+
+
 def _name_in(names: Iterable[str], step: str) -> str:
     """The one of the names that a variable's step means; a new one where it means none."""
     for name in names:
-        if re.sub(r"\W", "_", name).upper() == step.upper():
+        if _as_variable(name) == step.upper():
             return name
     return step.lower()
 

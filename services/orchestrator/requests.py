@@ -76,9 +76,18 @@ def _id_problems(request: pb.GenerateRequest | pb.GenerateImageRequest) -> list[
     found = []
     if not 1 <= len(request.request_id.strip()) <= MAX_REQUEST_ID:
         found.append(FieldViolation("request_id", "is required: 1 to 200 characters"))
+    for name in ("artist_id", "run_id"):
+        found += _phrase_problems(name, getattr(request, name), MAX_REQUEST_ID)
     if not request.role:
         found.append(FieldViolation("role", "is required: one of the configured roles, see ListModels"))
     return found
+
+
+def _phrase_problems(name: str, text: str, most: int) -> list[FieldViolation]:
+    """What would keep a call from being recorded after it was paid."""
+    if len(text) > most or not all(map(str.isprintable, text)):
+        return [FieldViolation(name, f"must be one line of at most {most} printable characters")]
+    return []
 
 
 def _message_problems(request: pb.GenerateRequest) -> list[FieldViolation]:
@@ -107,8 +116,7 @@ def _limit_problems(request: pb.GenerateRequest, schema: dict[str, Any] | None) 
         found.append(FieldViolation("max_tokens", f"must be 1 to 32,768, is {request.max_tokens:,}"))
     if request.HasField("temperature") and not 0 <= request.temperature <= 2:
         found.append(FieldViolation("temperature", f"must be 0 to 2, is {request.temperature:g}"))
-    if len(request.prompt_hash) > MAX_HASH:
-        found.append(FieldViolation("prompt_hash", f"must have at most {MAX_HASH} characters"))
+    found += _phrase_problems("prompt_hash", request.prompt_hash, MAX_HASH)
     if schema is not None and (problem := check_schema(schema)):
         found.append(FieldViolation("json_schema", f"is no JSON schema: {problem[:200]}"))
     return found

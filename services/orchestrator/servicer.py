@@ -1,5 +1,6 @@
 """OrchestratorService: messages to domain and back."""
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -17,6 +18,8 @@ from services.orchestrator.songs import Studio
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
+_WHO = re.compile(r"//[^/@]*@")
+"""A user and a password in an address."""
 _STATES = {
     State.CLOSED: pb.Breaker.STATE_CLOSED,
     State.OPEN: pb.Breaker.STATE_OPEN,
@@ -79,7 +82,7 @@ class OrchestratorServicer(OrchestratorServiceServicer):
         return pb.Model(
             name=model.name,
             litellm_model=model.litellm_model,
-            api_base=model.api_base,
+            api_base=_WHO.sub("//", model.api_base),
             available=model.available,
             unavailable_reason=model.unavailable_reason,
             plan=model.plan or "",

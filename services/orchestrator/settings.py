@@ -54,4 +54,6 @@ class Settings(ChassisSettings):
         """The key in a variable such as `OPENAI_API_KEY`; None where it is unset or empty."""
         field = variable.lower()
         key = getattr(self, field) if field in type(self).model_fields else self.other_api_keys.get(variable)
-        return key if isinstance(key, SecretStr) and key.get_secret_value() else None
+        # A key that is read from a file often ends with a line break.
+        text = key.get_secret_value().strip() if isinstance(key, SecretStr) else ""
+        return SecretStr(text) if text else None

@@ -52,7 +52,7 @@ class Teller:
         wait_s = model.bench_s if attempt.outcome in REFUSED else model.cooldown_s
         must_act = attempt.outcome in REFUSED
         self._tell(
-            f"model {model.name}",
+            f"model {model.name}{' benched' if must_act else ''}",
             wait_s,
             pb.SEVERITY_ERROR if must_act else pb.SEVERITY_WARNING,
             f"Model {model.name} failed: {attempt.outcome}",

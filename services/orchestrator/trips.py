@@ -8,7 +8,7 @@ from typing import Any
 from services.orchestrator.catalog import Model, Role
 from services.orchestrator.domain import Ask, Completion, Drawing, Message, Question, UpstreamError, Usage
 from services.orchestrator.ledger import call_id
-from services.orchestrator.outgoing import clean, cleaned
+from services.orchestrator.outgoing import clean, cleaned, cleaned_schema
 from services.orchestrator.prices import estimated_tokens
 from services.orchestrator.structured import BadJson, parse
 from services.orchestrator.upstream import Call, Heard, ImageCall, Upstream
@@ -46,7 +46,7 @@ class ChatTrip:
             messages=cleaned(messages),
             max_tokens=max_tokens,
             params=_params(ask, role, model),
-            json_schema=ask.json_schema,
+            json_schema=cleaned_schema(ask.json_schema),
             grammar=ask.grammar if model.grammar else "",
             heard=None if heard is None else self._hear,
         )
@@ -87,9 +87,9 @@ class ChatTrip:
         return Usage(self.prompt_tokens, estimated_tokens(["".join(self._texts)]))
 
     @property
-    def begun(self) -> bool:
+    def was_heard(self) -> bool:
         """True where the listener has heard a part of the answer."""
-        return bool(self._texts)
+        return bool(self._texts) and self._ask.json_schema is None
 
     def _hear(self, text: str) -> None:
         self._texts.append(text)
@@ -152,4 +152,4 @@ def _nearest(model: Model, width: int, height: int) -> tuple[int, int]:
 
 
 def _canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -14,6 +14,10 @@ from services.orchestrator.structured import instruction
 from services.orchestrator.upstream.call import Call
 
 MAX_DETAIL = 300
+MOST_TOKENS = 2**32 - 1
+"""That a record holds."""
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What an answer that has another form than it should raises while it is read."""
 _FILTERED = re.compile(r"content[ _](?:filter|management policy|policy)", re.IGNORECASE)
 _TOO_LONG = re.compile(
     r"context[ _](?:length|window|size)|maximum context|exceeds? the .*context", re.IGNORECASE
@@ -49,9 +53,9 @@ def response_format(call: Call, mode: JsonMode) -> dict[str, Any]:
     return {"response_format": {"type": "json_schema", "json_schema": wanted}}
 
 
-def completion(text: str | None, finish_reason: str | None, usage: Usage) -> Completion:
+def completion(content: object, finish_reason: object, usage: Usage) -> Completion:
     """A usable answer; UpstreamError names what is wrong with one that isn't."""
-    text = (text or "").strip()
+    text = whole_characters(text_of(content)).strip()
     if finish_reason == "content_filter":
         raise UpstreamError("content_filter", "the provider's filter stopped the answer", usage)
     if finish_reason == "length":
@@ -60,6 +64,20 @@ def completion(text: str | None, finish_reason: str | None, usage: Usage) -> Com
     if not text:
         raise UpstreamError("empty_answer", "the answer is empty", usage)
     return Completion(text, usage)
+
+
+def whole_characters(text: str) -> str:
+    """The text with the halves of characters put together, and those that stand alone replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def text_of(content: object) -> str:
+    """The text of an answer's content: a string, or parts of which some are text; TypeError: neither."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list):
+        return "".join(text_of(part.get("text")) for part in content if isinstance(part, dict))
+    raise TypeError("the content is no text")
 
 
 def outcome_of(status: int, text: str) -> Outcome:
@@ -79,11 +97,16 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     told = {name.lower(): value.strip() for name, value in headers.items()}
     try:
         if "retry-after-ms" in told:
-            return max(0.0, float(told["retry-after-ms"]) / 1_000)
+            return _positive(float(told["retry-after-ms"]) / 1_000)
         value = told.get("retry-after", "")
-        return max(0.0, float(value)) if value else None
+        return _positive(float(value)) if value else None
     except ValueError:
         return _until(told.get("retry-after", ""))
+
+
+def _positive(seconds: float) -> float | None:
+    """None also where a provider asks for no patience at all: it gave no answer all the same."""
+    return seconds if seconds > 0 else None
 
 
 def _until(date: str) -> float | None:
@@ -92,16 +115,25 @@ def _until(date: str) -> float | None:
     except ValueError:
         return None
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return _positive((when - datetime.now(UTC)).total_seconds())
 
 
 def usage_of(counted: Mapping[str, Any]) -> Usage:
-    """The tokens of an answer's `usage`; TypeError or ValueError where they are no numbers."""
-    return Usage(int(counted.get("prompt_tokens") or 0), int(counted.get("completion_tokens") or 0))
+    """The tokens of an answer's `usage`; AttributeError, TypeError or ValueError where it is none."""
+    return Usage(_tokens(counted.get("prompt_tokens")), _tokens(counted.get("completion_tokens")))
+
+
+def _tokens(counted: Any) -> int:
+    """A count of tokens as it is told; 0 where that can be none."""
+    try:
+        number = int(counted or 0)
+    except OverflowError:
+        return 0
+    return number if 0 <= number <= MOST_TOKENS else 0
 
 
 def scrubbed(text: str, model: Model) -> str:
     """An error's text, short and without secrets."""
     if model.api_key is not None:
         text = text.replace(model.api_key.get_secret_value(), "********")
-    return " ".join(redact(mask_text(text[:2_000])).split())[:MAX_DETAIL]
+    return " ".join(redact(mask_text(whole_characters(text[:2_000]))).split())[:MAX_DETAIL]

@@ -14,6 +14,7 @@ from services.orchestrator.domain import Completion, UpstreamError
 from services.orchestrator.prices import Known
 from services.orchestrator.upstream.call import Call, ImageCall, is_streamed
 from services.orchestrator.upstream.common import (
+    UNREADABLE,
     completion,
     messages_for,
     outcome_of,
@@ -29,8 +30,6 @@ from services.orchestrator.upstream.streams import Pieces, add_chunk, events
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """More than the largest picture in base 64."""
-MAX_LINE_BYTES = 1024 * 1024
-"""Of a stream."""
 KEEP_ALIVE_S = 4.0
 """Less than the 5 s after which many servers close a connection that nobody uses."""
 _NOTHING_KNOWN = Known()
@@ -77,7 +76,9 @@ class DirectUpstream:
         try:
             answer = json.loads(text)
             encoded, usage = answer["data"][0].get("b64_json"), usage_of(answer.get("usage") or {})
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            if not isinstance(encoded, str | None):
+                raise TypeError("b64_json is no text")
+        except UNREADABLE as error:
             raise UpstreamError("server_error", f"the answer holds no picture: {text[:100]!r}") from error
         return picture(encoded, usage)
 
@@ -95,12 +96,12 @@ class DirectUpstream:
         headers = {"Idempotency-Key": call.idempotency_key}
         try:
             async with self._session(model).post(
-                f"{model.api_base}/{path}", json=body, headers=headers
+                f"{model.api_base}/{path}", json=body, headers=headers, allow_redirects=False
             ) as response:
                 if response.status != HTTPStatus.OK:
                     raise await _refusal(response, model)
                 yield response
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UpstreamError("unreachable", _told(error, model)) from error
 
     def _session(self, model: Model) -> aiohttp.ClientSession:
@@ -116,25 +117,21 @@ class DirectUpstream:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=model.connect_timeout_s),
                 connector=aiohttp.TCPConnector(limit=model.concurrency, keepalive_timeout=KEEP_ALIVE_S),
                 trust_env=urlsplit(model.api_base).hostname not in LOOPBACK,
-                read_bufsize=MAX_LINE_BYTES // 2,
             )
         return session
 
 
 async def _streamed(response: aiohttp.ClientResponse, pieces: Pieces, model: Model) -> Completion:
     try:
-        async for chunk in events(_lines(response)):
+        async for chunk in events(response.content.iter_any()):
             add_chunk(pieces, chunk)
     except aiohttp.ClientError as error:
-        raise pieces.broken(_told(error, model)) from error
-    except (ValueError, TypeError, AttributeError) as error:
+        # Nothing is missing where the end was told before the connection broke.
+        if pieces.finish_reason is None:
+            raise pieces.broken(_told(error, model)) from error
+    except UNREADABLE as error:
         raise pieces.broken("the stream holds something that is no chunk of an answer") from error
     return pieces.whole()
-
-
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
-    async for line in response.content:
-        yield line.decode(errors="replace")
 
 
 def _heard(answer: Completion, call: Call) -> Completion:
@@ -190,6 +187,6 @@ def _completion(text: str) -> Completion:
         choice = answer["choices"][0]
         usage = usage_of(answer.get("usage") or {})
         content, finish_reason = choice["message"].get("content"), choice.get("finish_reason")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise UpstreamError("server_error", f"the answer is not a chat completion: {text[:100]!r}") from error
     return completion(content, finish_reason, usage)

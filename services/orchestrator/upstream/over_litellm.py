@@ -4,6 +4,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from services.orchestrator.upstream.common import (
     response_format,
     retry_after_s,
     scrubbed,
+    usage_of,
 )
 from services.orchestrator.upstream.direct import LOOPBACK
 from services.orchestrator.upstream.patience import Patience
@@ -205,7 +207,7 @@ async def _explained(litellm: Any, model: Model, pieces: Pieces | None = None) -
 def _add(pieces: Pieces, litellm: Any, model: Model, chunk: Any) -> None:
     if getattr(chunk, "usage", None) is not None:
         pieces.usage = _usage(litellm, model, chunk)
-    for choice in chunk.choices:
+    for choice in chunk.choices[:1]:
         if getattr(choice.delta, "reasoning_content", None):
             pieces.thought()
         pieces.add(choice.delta.content, None)
@@ -227,11 +229,8 @@ def _known(litellm: Any, model: Model) -> Known:
 
 def _usage(litellm: Any, model: Model, response: Any) -> Usage:
     counted = getattr(response, "usage", None)
-    return Usage(
-        prompt_tokens=int(getattr(counted, "prompt_tokens", 0) or 0),
-        completion_tokens=int(getattr(counted, "completion_tokens", 0) or 0),
-        cost_micro_usd=_cost_micro_usd(litellm, model, response),
-    )
+    told = {name: getattr(counted, name, 0) for name in ("prompt_tokens", "completion_tokens")}
+    return replace(usage_of(told), cost_micro_usd=_cost_micro_usd(litellm, model, response))
 
 
 def _cost_micro_usd(litellm: Any, model: Model, response: Any) -> int:
@@ -243,7 +242,7 @@ def _cost_micro_usd(litellm: Any, model: Model, response: Any) -> int:
     except Exception as error:  # noqa: BLE001 - litellm raises a plain one for a model without a price
         _log.debug("litellm knows no price", model=model.name, detail=scrubbed(str(error), model))
         return 0
-    return round((cost_usd or 0.0) * 1_000_000)
+    return max(0, round((cost_usd or 0.0) * 1_000_000))
 
 
 def _key(model: Model) -> str:

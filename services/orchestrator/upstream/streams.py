@@ -8,8 +8,9 @@ from typing import Any
 from services.orchestrator.domain import Completion, UpstreamError, Usage
 from services.orchestrator.prices import estimated_tokens
 from services.orchestrator.upstream.call import Call
-from services.orchestrator.upstream.common import completion, usage_of
+from services.orchestrator.upstream.common import completion, text_of, usage_of, whole_characters
 from services.orchestrator.upstream.patience import Patience
+from services.orchestrator.upstream.sse import data_of
 
 DONE = "[DONE]"
 
@@ -23,6 +24,7 @@ class Pieces:
     usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
     _texts: list[str] = field(default_factory=list)
+    _half: str = ""
 
     def __post_init__(self) -> None:
         self.patience.paid = self.paid
@@ -39,9 +41,13 @@ class Pieces:
         asked = estimated_tokens(message.content for message in self.call.messages)
         return Usage(asked, estimated_tokens(["".join(self._texts)]))
 
-    def add(self, text: str | None, finish_reason: str | None) -> None:
+    def add(self, content: object, finish_reason: str | None) -> None:
         """One more piece; the listener hears it."""
         self.finish_reason = finish_reason or self.finish_reason
+        text = self._half + text_of(content)
+        # The first half of a character may come with one piece and its second with the next.
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        text = whole_characters(text.removesuffix(self._half))
         if text:
             self.patience.began()
             self._texts.append(text)
@@ -67,15 +73,12 @@ class Pieces:
         )
 
 
-async def events(lines: AsyncIterator[str]) -> AsyncIterator[Mapping[str, Any]]:
+async def events(parts: AsyncIterator[bytes]) -> AsyncIterator[Mapping[str, Any]]:
     """The JSON objects of a stream of server-sent events, up to `[DONE]`; ValueError where one is none."""
-    async for line in lines:
-        name, _, value = line.strip().partition(":")
-        if name != "data":
-            continue
-        if value.strip() == DONE:
+    async for data in data_of(parts):
+        if data.strip() == DONE:
             return
-        event = json.loads(value)
+        event = json.loads(data)
         if not isinstance(event, dict):
             raise ValueError("an event is no JSON object")
         yield event
@@ -87,7 +90,7 @@ def add_chunk(pieces: Pieces, chunk: Mapping[str, Any]) -> None:
         raise pieces.broken(f"the server broke off: {str(error)[:200]}")
     if counted := chunk.get("usage"):
         pieces.usage = usage_of(counted)
-    for choice in chunk.get("choices") or ():
+    for choice in (chunk.get("choices") or ())[:1]:
         delta = choice.get("delta") or {}
         if delta.get("reasoning_content") or delta.get("reasoning"):
             pieces.thought()

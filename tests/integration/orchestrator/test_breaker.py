@@ -135,3 +135,13 @@ async def test_the_state_is_a_metric(start: Start) -> None:
     assert breaker_metric("breaker_state", model="first", state="closed") == 0
     assert breaker_metric("breaker_state", model="first", state="open") == 1
     assert breaker_metric("breaker_opened_total", model="first", outcome="server_error") == opened + 1
+
+
+async def test_a_recorded_answer_uses_up_no_probe(start: Start) -> None:
+    orchestrator = await start(DEFAULTS__COOLDOWN_S="0.001")
+    await orchestrator.ask("r-1")
+    orchestrator.upstream.next("first", Status(500))
+    await orchestrator.ask("r-2")
+    for _ in range(3):
+        assert (await orchestrator.ask("r-1")).replayed
+    assert (await orchestrator.model()).breaker.probes == 0

@@ -7,8 +7,10 @@ from typing import Any
 import grpc
 import pytest
 
-from services.chassis.errors import remote_error
+from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
+from services.chassis.errors import SetupError, remote_error
 from services.orchestrator.ledger import call_id
+from tests.integration.orchestrator.conftest import question
 from tests.support.fake_upstream import Hang, Reset, Say, Status, Trickle
 
 Start = Callable[..., Any]
@@ -180,3 +182,37 @@ async def test_a_price_that_litellm_knows_is_taken(start: Start, first_token_s: 
     (hold,) = orchestrator.artist_db.holds.values()
     assert 500 * 60 <= hold.amount_micro_usd < 250_000
     assert (await orchestrator.model()).price == "$30 / $60 per million tokens"
+
+
+async def test_an_unknown_price_counts_also_when_the_caller_goes_away_in_the_middle(start: Start) -> None:
+    orchestrator = await start()
+    trickle = Trickle("one two three four five six seven eight nine ten")
+    orchestrator.upstream.next("first", trickle)
+    asked = pb.GenerateStreamRequest(question=question("r-1", "hello"))
+    call = orchestrator.stub.GenerateStream(asked, timeout=30)
+    trickle.more.release()
+    await call.read()
+    call.cancel()
+    await orchestrator.artist_db.until_recorded(1)
+    (attempt,) = orchestrator.artist_db.attempts_of(call_id("r-1"))
+    assert (attempt.outcome, attempt.cost_micro_usd) == ("cancelled", CEILING)
+
+
+async def test_a_caller_who_goes_away_while_money_is_held_leaves_nothing_held(start: Start) -> None:
+    orchestrator = await start(**PRICED)
+    holding = asyncio.Event()
+    orchestrator.artist_db.before["HoldSpend"] = lambda _: holding.set()
+    for i in range(20):
+        holding.clear()
+        caller = asyncio.create_task(orchestrator.ask(f"r-{i}"))
+        await holding.wait()
+        caller.cancel()
+    await orchestrator.app.close()
+    assert len(orchestrator.artist_db.holds) == 20
+    assert orchestrator.artist_db.held_micro_usd == 0
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "n", "stream", "response_format", "messages"])
+async def test_no_parameter_changes_what_was_held_for(start: Start, name: str) -> None:
+    with pytest.raises(SetupError, match=name):
+        await start(**{f"MODELS__FIRST__PARAMS__{name.upper()}": "5"})

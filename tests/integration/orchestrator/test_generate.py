@@ -244,3 +244,27 @@ async def test_a_call_that_was_given_up_leaves_its_number_to_nobody(orchestrator
     assert (await orchestrator.ask("r-1")).text
     recorded = orchestrator.artist_db.attempts_of(call_id("r-1"))
     assert [(call.attempt, call.outcome) for call in recorded] == [(1, "cancelled"), (2, "ok")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("prompt_hash", "abc\ndef"), ("artist_id", "x" * 201), ("run_id", "a\x07b")]
+)
+async def test_what_could_not_be_recorded_is_refused_before_anything_is_paid(
+    orchestrator: Any, field: str, value: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await orchestrator.ask("r-1", **{field: value})
+    assert [v.field for v in remote_error(failed.value).violations] == [field]
+    assert orchestrator.upstream.asked == []
+
+
+async def test_so_many_mistakes_that_they_fit_into_no_header_are_told_in_part(orchestrator: Any) -> None:
+    request = pb.GenerateRequest(request_id="r", role="songwriter")
+    for _ in range(2_000):
+        request.messages.add(role="nobody")
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await orchestrator.stub.Generate(request, timeout=10)
+    error = remote_error(failed.value)
+    assert error.remote_code is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(error.violations) == 20
+    assert "and 3,980 more" in error.message or "and 3980 more" in error.message

@@ -75,3 +75,15 @@ async def test_a_healthy_list_has_nothing_to_tell(start: Start) -> None:
     await orchestrator.ask("r-2")
     await orchestrator.notifier.until_told(1)
     assert len(orchestrator.notifier.told) == 1
+
+
+async def test_a_refused_key_is_told_also_while_the_model_s_other_failures_are_quiet(start: Start) -> None:
+    orchestrator = await start(DEFAULTS__COOLDOWN_S="3600")
+    orchestrator.upstream.next("first", Say(""), Status(401))
+    for i in range(2):
+        await orchestrator.ask(f"r-{i}")
+    await orchestrator.notifier.until_told(2)
+    assert orchestrator.notifier.titles == [
+        "Model first failed: empty_answer",
+        "Model first failed: bad_key",
+    ]

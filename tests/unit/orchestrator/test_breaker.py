@@ -45,6 +45,7 @@ def test_one_probe_a_cool_down_and_no_second_beside_it(clock: Clock) -> None:
     fail(tried)
     clock.now += 30
     probe = tried.enter()
+    tried.begun(probe)
     with pytest.raises(BreakerOpen):
         tried.enter()
     assert tried.failed(probe, "unreachable", "still", None)
@@ -52,7 +53,7 @@ def test_one_probe_a_cool_down_and_no_second_beside_it(clock: Clock) -> None:
     assert tried.last_opened is not None
     assert tried.last_opened.outcome == "unreachable"
     clock.now += 30
-    assert tried.enter().probe
+    tried.begun(tried.enter())
     assert tried.probes == 2
 
 

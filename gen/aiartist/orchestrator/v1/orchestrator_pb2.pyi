@@ -165,12 +165,12 @@ class GenerateResponse(_message.Message):
     completion_tokens: _builtins.int
     """Tokens out, of the successful attempt."""
     cost_micro_usd: _builtins.int
-    """What all attempts cost, in millionths of a US dollar."""
+    """What these attempts cost, in millionths of a US dollar."""
     replayed: _builtins.bool
     """True where this answer was recorded before and nothing was called."""
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
-        """Every attempt in order, the successful one last."""
+        """Every attempt in order, the successful one last; of a replayed answer only that one."""
 
     def __init__(
         self,
@@ -394,12 +394,12 @@ class GenerateImageResponse(_message.Message):
     model: _builtins.str
     """The model that drew it."""
     cost_micro_usd: _builtins.int
-    """What all attempts cost, in millionths of a US dollar."""
+    """What these attempts cost, in millionths of a US dollar."""
     replayed: _builtins.bool
     """True where this picture was recorded before and nothing was called."""
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
-        """Every attempt in order, the successful one last."""
+        """Every attempt in order, the successful one last; of a replayed answer only that one."""
 
     def __init__(
         self,
