@@ -4,16 +4,16 @@ from aiartist.orchestrator.v1 import orchestrator_pb2
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
 from services.chassis.lifecycle import App
 from services.orchestrator import metrics
-from services.orchestrator.gateway import Gateway
+from services.orchestrator.gateway.gateway import Gateway
+from services.orchestrator.gateway.ledger import Ledger
+from services.orchestrator.gateway.teller import Teller
 from services.orchestrator.label import Label
-from services.orchestrator.ledger import Ledger
-from services.orchestrator.models_file import read_catalog
+from services.orchestrator.models.models_file import read_catalog
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.settings import Settings
 from services.orchestrator.song.composer import Composer
 from services.orchestrator.song.large import ROLE
 from services.orchestrator.songs import Studio
-from services.orchestrator.teller import Teller
 from services.orchestrator.upstream import Upstreams
 
 

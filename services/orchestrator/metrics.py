@@ -9,10 +9,10 @@ from functools import partial
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.metrics import REGISTRY
-from services.orchestrator.breaker import Breaker, State
-from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Attempt
-from services.orchestrator.gate import Gate
+from services.orchestrator.gateway.breaker import Breaker, State
+from services.orchestrator.gateway.gate import Gate
+from services.orchestrator.models.catalog import Catalog, Model
 
 CALLS = Counter(
     "aiartist_orchestrator_model_calls",

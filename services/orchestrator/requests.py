@@ -8,9 +8,9 @@ from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import FieldViolation, InvalidInput
 from services.chassis.ids import digest_of
 from services.orchestrator.domain import Ask, Drawing, Message
-from services.orchestrator.gateway import question_digest
-from services.orchestrator.outgoing import Material, with_materials
-from services.orchestrator.structured import check_schema
+from services.orchestrator.gateway.gateway import question_digest
+from services.orchestrator.gateway.outgoing import Material, with_materials
+from services.orchestrator.gateway.structured import check_schema
 
 MAX_REQUEST_ID = 200
 MAX_TOKENS = 32_768

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from services.chassis.settings import ChassisSettings
-from services.orchestrator.overrides import PREFIXES
+from services.orchestrator.models.overrides import PREFIXES
 
 
 def _other_keys() -> Mapping[str, SecretStr]:

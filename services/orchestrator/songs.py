@@ -11,7 +11,7 @@ from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReused
 from services.chassis.ids import derived_id, digest_of
 from services.orchestrator.domain import Answer
-from services.orchestrator.flights import Flights, Tell
+from services.orchestrator.gateway.flights import Flights, Tell
 from services.orchestrator.label import Label, TitleTaken, singer_of
 from services.orchestrator.requests import MAX_REQUEST_ID
 from services.orchestrator.song.brief import Commission, Singer, Song

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from services.chassis.logs import get_logger
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Attempt
 from services.orchestrator.errors import ModelsExhausted
+from services.orchestrator.models.catalog import Model
 from services.orchestrator.song.brief import Commission, Unwritable, Written
 from services.orchestrator.song.large import ROLE, Asker, Told, write_large
 from services.orchestrator.song.small import write_small

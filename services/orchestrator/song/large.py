@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from services.orchestrator.domain import Answer, Ask, Attempt, Message
 from services.orchestrator.errors import ModelsExhausted
-from services.orchestrator.gateway import question_digest
+from services.orchestrator.gateway.gateway import question_digest
 from services.orchestrator.prompts import Prompt, render
 from services.orchestrator.song.brief import Commission, Section, Singer, Song, Unwritable, Written
 from services.orchestrator.song.dice import Dice

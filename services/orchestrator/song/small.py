@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.orchestrator.domain import ABOUT_CONTENT, Answer, Ask
 from services.orchestrator.errors import ModelsExhausted
-from services.orchestrator.gateway import question_digest
+from services.orchestrator.gateway.gateway import question_digest
 from services.orchestrator.prompts import Prompt, render
 from services.orchestrator.song import rhyme
 from services.orchestrator.song.brief import Commission, Section, Song, Unwritable, Written

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Completion, Message
-from services.orchestrator.prices import Known
+from services.orchestrator.models.catalog import Model
+from services.orchestrator.models.prices import Known
 
 Heard = Callable[[str], None]
 """Called with each piece of an answer's text as it comes."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from services.chassis.logs import mask_text
 from services.chassis.redaction import redact
-from services.orchestrator.catalog import JsonMode, Model
 from services.orchestrator.domain import Completion, Outcome, UpstreamError, Usage
-from services.orchestrator.structured import instruction
+from services.orchestrator.gateway.structured import instruction
+from services.orchestrator.models.catalog import JsonMode, Model
 from services.orchestrator.upstream.call import Call
 
 MAX_DETAIL = 300

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Completion, UpstreamError
-from services.orchestrator.prices import Known
+from services.orchestrator.models.catalog import Model
+from services.orchestrator.models.prices import Known
 from services.orchestrator.upstream.call import Call, ImageCall, is_streamed
 from services.orchestrator.upstream.common import (
     UNREADABLE,

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from services.chassis.logs import get_logger
-from services.orchestrator.catalog import JsonMode, Model
 from services.orchestrator.domain import Completion, Outcome, UpstreamError, Usage
-from services.orchestrator.prices import Known
+from services.orchestrator.models.catalog import JsonMode, Model
+from services.orchestrator.models.prices import Known
 from services.orchestrator.upstream.call import Call, ImageCall, is_streamed
 from services.orchestrator.upstream.common import (
     completion,

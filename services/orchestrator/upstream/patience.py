@@ -5,8 +5,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import UpstreamError, Usage
+from services.orchestrator.models.catalog import Model
 
 
 class Patience:

@@ -1,8 +1,8 @@
 """Each model by its own way."""
 
-from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Completion
-from services.orchestrator.prices import Known
+from services.orchestrator.models.catalog import Catalog, Model
+from services.orchestrator.models.prices import Known
 from services.orchestrator.upstream.call import Call, ImageCall, Upstream
 from services.orchestrator.upstream.direct import DirectUpstream
 from services.orchestrator.upstream.over_litellm import LitellmUpstream

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.orchestrator.domain import Completion, UpstreamError, Usage
-from services.orchestrator.prices import estimated_tokens
+from services.orchestrator.models.prices import estimated_tokens
 from services.orchestrator.upstream.call import Call
 from services.orchestrator.upstream.common import completion, text_of, usage_of, whole_characters
 from services.orchestrator.upstream.patience import Patience

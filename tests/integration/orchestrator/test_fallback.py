@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from services.chassis.errors import remote_error
-from services.orchestrator.ledger import call_id
+from services.orchestrator.gateway.ledger import call_id
 from tests.support.fake_upstream import Behaviour, Hang, Raw, Reset, Say, Status
 
 HALF = '{"id": "x", "object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assi'

@@ -11,7 +11,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import remote_error
-from services.orchestrator.ledger import call_id
+from services.orchestrator.gateway.ledger import call_id
 from tests.support.fake_upstream import Hang, Say, Status
 
 SCHEMA = {
@@ -114,7 +114,7 @@ async def test_an_answer_is_recorded_before_it_is_returned_also_when_artist_db_s
 async def test_an_answer_that_cannot_be_recorded_fails_the_call(
     orchestrator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.orchestrator.ledger.FIRST_BACKOFF_S", 0.001)
+    monkeypatch.setattr("services.orchestrator.gateway.ledger.FIRST_BACKOFF_S", 0.001)
     orchestrator.artist_db.failures["RecordModelCall"] = 10_000
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await orchestrator.ask("r-1")

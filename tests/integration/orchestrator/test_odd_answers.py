@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
-from services.orchestrator.ledger import call_id
+from services.orchestrator.gateway.ledger import call_id
 from tests.integration.orchestrator.conftest import question
 from tests.support.fake_upstream import Raw, Say, Status
 

@@ -9,7 +9,7 @@ import pytest
 
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import remote_error
-from services.orchestrator.ledger import call_id
+from services.orchestrator.gateway.ledger import call_id
 from tests.integration.orchestrator.test_generate import schema
 from tests.support.fake_upstream import Say
 

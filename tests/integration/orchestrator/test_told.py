@@ -60,7 +60,7 @@ async def test_an_exhausted_list_is_told_once(start: Start) -> None:
 async def test_what_notifier_could_not_take_is_told_when_it_is_back(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.orchestrator.teller.FIRST_BACKOFF_S", 0.001)
+    monkeypatch.setattr("services.orchestrator.gateway.teller.FIRST_BACKOFF_S", 0.001)
     orchestrator = await start()
     orchestrator.notifier.failures = 12
     orchestrator.upstream.usual = {"first": Status(500)}

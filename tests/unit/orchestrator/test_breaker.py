@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.orchestrator.breaker import LONGEST_S, Breaker, BreakerOpen, State
+from services.orchestrator.gateway.breaker import LONGEST_S, Breaker, BreakerOpen, State
 
 
 class Clock:

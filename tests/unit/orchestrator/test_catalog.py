@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.chassis.errors import SetupError
-from services.orchestrator.catalog import Catalog
-from services.orchestrator.models_file import read_catalog
+from services.orchestrator.models.catalog import Catalog
+from services.orchestrator.models.models_file import read_catalog
 from services.orchestrator.settings import Settings
 
 ROLES = ("songwriter", "reflector", "analyst", "engineer")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.chassis.errors import RequestIdReused
-from services.orchestrator.flights import Flights, Tell
+from services.orchestrator.gateway.flights import Flights, Tell
 
 
 class Work:

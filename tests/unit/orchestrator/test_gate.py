@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from services.orchestrator.breaker import BreakerOpen, State
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Completion, UpstreamError, Usage
-from services.orchestrator.gate import Gate
+from services.orchestrator.gateway.breaker import BreakerOpen, State
+from services.orchestrator.gateway.gate import Gate
+from services.orchestrator.models.catalog import Model
 
 DONE = Completion("fine", Usage())
 HUNG = UpstreamError("timeout", "no answer")

@@ -1,7 +1,7 @@
 """What leaves for a model."""
 
 from services.orchestrator.domain import Message
-from services.orchestrator.outgoing import Material, cleaned, with_materials
+from services.orchestrator.gateway.outgoing import Material, cleaned, with_materials
 
 ASK = (Message("system", "You explain errors."), Message("user", "Why did it fail?"))
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Usage
-from services.orchestrator.prices import Known, estimated_tokens, price_of
+from services.orchestrator.models.catalog import Model
+from services.orchestrator.models.prices import Known, estimated_tokens, price_of
 
 PRICED = Model("m", "openai/m", input_usd_per_mtok=3, output_usd_per_mtok=15)
 FREE = Model("m", "openai/m", free=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.orchestrator.structured import BadJson, check_schema, parse
+from services.orchestrator.gateway.structured import BadJson, check_schema, parse
 
 SCHEMA = {"type": "object", "required": ["mood"], "properties": {"mood": {"type": "string"}}}
 

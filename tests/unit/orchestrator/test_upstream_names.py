@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 from pydantic import SecretStr
 
-from services.orchestrator.catalog import Model
+from services.orchestrator.models.catalog import Model
 from services.orchestrator.upstream.common import outcome_of, retry_after_s, scrubbed
 
 

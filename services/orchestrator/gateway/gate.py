@@ -3,9 +3,9 @@
 import asyncio
 from collections import deque
 
-from services.orchestrator.breaker import Breaker, Permit, State
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import DOWN, REFUSED, Completion, UpstreamError
+from services.orchestrator.gateway.breaker import Breaker, Permit, State
+from services.orchestrator.models.catalog import Model
 
 
 class Gate:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import Usage
+from services.orchestrator.models.catalog import Model
 
 _BYTES_A_TOKEN = 4
 """English prose has about four bytes a token in the vocabularies of today's large models."""

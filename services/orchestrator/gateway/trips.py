@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from services.orchestrator.catalog import Model, Role
 from services.orchestrator.domain import Ask, Completion, Drawing, Message, Question, UpstreamError, Usage
-from services.orchestrator.ledger import call_id
-from services.orchestrator.outgoing import clean, cleaned, cleaned_schema
-from services.orchestrator.prices import estimated_tokens
-from services.orchestrator.structured import BadJson, parse
+from services.orchestrator.gateway.ledger import call_id
+from services.orchestrator.gateway.outgoing import clean, cleaned, cleaned_schema
+from services.orchestrator.gateway.structured import BadJson, parse
+from services.orchestrator.models.catalog import Model, Role
+from services.orchestrator.models.prices import estimated_tokens
 from services.orchestrator.upstream import Call, Heard, ImageCall, Upstream
 
 

@@ -13,8 +13,8 @@ from services.chassis.errors import remote_error
 from services.chassis.ids import derived_id
 from services.chassis.logs import get_logger
 from services.chassis.outage import Outage
-from services.orchestrator.catalog import Model
 from services.orchestrator.domain import REFUSED, Attempt
+from services.orchestrator.models.catalog import Model
 
 CALL_TIMEOUT_S = 5.0
 FIRST_BACKOFF_S = 0.5

@@ -8,12 +8,12 @@ from typing import Protocol
 from services.chassis.errors import RemoteError
 from services.chassis.logs import get_logger
 from services.orchestrator import metrics
-from services.orchestrator.catalog import Catalog, Model
 from services.orchestrator.domain import Attempt, Completion, Question, UpstreamError, Usage
-from services.orchestrator.gate import Gate
-from services.orchestrator.ledger import Known, Ledger
-from services.orchestrator.prices import Price
-from services.orchestrator.teller import Teller
+from services.orchestrator.gateway.gate import Gate
+from services.orchestrator.gateway.ledger import Known, Ledger
+from services.orchestrator.gateway.teller import Teller
+from services.orchestrator.models.catalog import Catalog, Model
+from services.orchestrator.models.prices import Price
 from services.orchestrator.upstream.common import scrubbed
 
 _log = get_logger("caller")

@@ -17,8 +17,8 @@ from pydantic import (
 
 from services.chassis.errors import SetupError
 from services.chassis.logs import get_logger
-from services.orchestrator.catalog import Catalog, JsonMode, Kind, Model, Plan, Role
-from services.orchestrator.overrides import overridden, variable_of
+from services.orchestrator.models.catalog import Catalog, JsonMode, Kind, Model, Plan, Role
+from services.orchestrator.models.overrides import overridden, variable_of
 from services.orchestrator.settings import Settings
 
 _log = get_logger("models")

@@ -11,9 +11,6 @@ from typing import Any
 from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReused
 from services.chassis.logs import get_logger
 from services.orchestrator import metrics
-from services.orchestrator.breaker import BreakerOpen
-from services.orchestrator.caller import AnsweredBefore, Caller, UnderWayElsewhere
-from services.orchestrator.catalog import Catalog, Kind, Model, Role
 from services.orchestrator.domain import (
     Answer,
     Ask,
@@ -28,13 +25,16 @@ from services.orchestrator.domain import (
     UpstreamError,
 )
 from services.orchestrator.errors import ModelsExhausted
-from services.orchestrator.flights import Flights, Tell
-from services.orchestrator.gate import Gate
-from services.orchestrator.ledger import Known, Ledger, call_id
-from services.orchestrator.prices import Price, price_of
-from services.orchestrator.structured import repair_messages
-from services.orchestrator.teller import Teller
-from services.orchestrator.trips import BadJsonAnswer, ChatTrip, DrawingTrip
+from services.orchestrator.gateway.breaker import BreakerOpen
+from services.orchestrator.gateway.caller import AnsweredBefore, Caller, UnderWayElsewhere
+from services.orchestrator.gateway.flights import Flights, Tell
+from services.orchestrator.gateway.gate import Gate
+from services.orchestrator.gateway.ledger import Known, Ledger, call_id
+from services.orchestrator.gateway.structured import repair_messages
+from services.orchestrator.gateway.teller import Teller
+from services.orchestrator.gateway.trips import BadJsonAnswer, ChatTrip, DrawingTrip
+from services.orchestrator.models.catalog import Catalog, Kind, Model, Role
+from services.orchestrator.models.prices import Price, price_of
 from services.orchestrator.upstream import Upstream
 
 ELSEWHERE_POLL_S = 0.25

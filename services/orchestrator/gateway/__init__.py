@@ -1,0 +1,1 @@
+"""Questions on their way to models: ranked lists, breakers, money, records, and what operators are told."""
