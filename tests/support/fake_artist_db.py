@@ -52,10 +52,6 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         self.artists[id] = pb.Artist(id=id, persona=persona, persona_version=version)
         return id
 
-    def attempts_of(self, call_id: str) -> list[pb.ModelCall]:
-        """What is recorded under one id, in order."""
-        return [call for (known, _), call in sorted(self.calls.items()) if known == call_id]
-
     async def until_recorded(self, count: int) -> None:
         """Returns when so many model calls are recorded."""
         async with self._recorded:
@@ -105,22 +101,21 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         self, request: pb.RecordModelCallRequest, context: Any
     ) -> pb.RecordModelCallResponse:
         self._enter("RecordModelCall", request)
-        call = request.call
-        self.calls.setdefault((call.call_id, call.attempt), call)
+        answer = self.record(request)
         async with self._recorded:
             self._recorded.notify_all()
-        return pb.RecordModelCallResponse()
+        return pb.RecordModelCallResponse(answer=answer)
 
     async def GetModelAnswer(
         self, request: pb.GetModelAnswerRequest, context: Any
     ) -> pb.GetModelAnswerResponse:
         self._enter("GetModelAnswer", request)
-        attempts = self.attempts_of(request.call_id)
-        for call in attempts:
-            if call.outcome == "ok":
-                return pb.GetModelAnswerResponse(call=call)
+        answer = self.answer_of(request.call_id)
+        if answer is not None:
+            return pb.GetModelAnswerResponse(call=answer)
         missing = NotFound("model answer", request.call_id)
-        missing.metadata["attempts"] = str(max((call.attempt for call in attempts), default=0))
+        numbers = [call.attempt for call in self.attempts_of(request.call_id)]
+        missing.metadata["attempts"] = str(max(numbers, default=0))
         raise missing
 
     def _enter(self, rpc: str, request: Any) -> None:

@@ -7,8 +7,7 @@ from typing import Self
 
 from aiartist.artist_db.v1.artist_db_pb2 import HoldSpendRequest, RenewHoldsRequest, SetBudgetRequest
 from services.artist_db.domain.checks import Checks
-from services.artist_db.domain.model_calls import MAX_COST_MICRO_USD
-from services.artist_db.domain.songs import MAX_INT
+from services.artist_db.domain.model_calls import MAX_ATTEMPT, MAX_COST_MICRO_USD
 
 MICRO_USD = 1_000_000
 """Millionths in a US dollar."""
@@ -16,6 +15,8 @@ MAX_LIMIT_MICRO_USD = 10**12
 """A million dollars."""
 MIN_LEASE_MS = 1_000
 MAX_LEASE_MS = 600_000
+MAX_RENEWALS = 1_000
+"""Attempts in one renewal."""
 
 
 class Scope(StrEnum):
@@ -93,14 +94,24 @@ def left(limit: int, used: int) -> int:
 def check_hold(checks: Checks, request: HoldSpendRequest) -> None:
     """Notes what is wrong with a wish to hold."""
     checks.id("call_id", request.call_id)
-    checks.number("attempt", request.attempt, least=0, most=MAX_INT - 1)
+    checks.number("attempt", request.attempt, least=0, most=MAX_ATTEMPT)
     checks.number("amount_micro_usd", request.amount_micro_usd, least=1, most=MAX_COST_MICRO_USD)
     checks.filter("artist_id", request.artist_id)
     checks.filter("run_id", request.run_id)
-    check_lease(checks, request)
+    _check_lease(checks, request)
 
 
-def check_lease(checks: Checks, request: HoldSpendRequest | RenewHoldsRequest) -> None:
+def check_renewal(checks: Checks, request: RenewHoldsRequest) -> None:
+    """Notes what is wrong with a wish to go on holding."""
+    _check_lease(checks, request)
+    checks.count("attempts", request.attempts, most=MAX_RENEWALS)
+    # Of too many, that they are too many says enough.
+    for number, named in enumerate(request.attempts[:MAX_RENEWALS]):
+        checks.id(f"attempts[{number}].call_id", named.call_id)
+        checks.number(f"attempts[{number}].attempt", named.attempt, least=1, most=MAX_ATTEMPT)
+
+
+def _check_lease(checks: Checks, request: HoldSpendRequest | RenewHoldsRequest) -> None:
     """Notes what is wrong with who holds, and for how long."""
     checks.id("holder", request.holder)
     checks.number("lease_ms", request.lease_ms, least=MIN_LEASE_MS, most=MAX_LEASE_MS)

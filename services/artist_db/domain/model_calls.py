@@ -4,9 +4,10 @@ import re
 
 from aiartist.artist_db.v1.artist_db_pb2 import ModelCall
 from services.artist_db.domain.checks import Checks
-from services.artist_db.domain.songs import MAX_INT
 
 OK = "ok"
+MAX_ATTEMPT = 1_000_000
+"""Far below what the database can count, so that there is always a next one."""
 MAX_MODEL = 300
 MAX_COST_MICRO_USD = 10**12
 """A million dollars for one call: more is a mistake in units."""
@@ -18,7 +19,7 @@ _OUTCOME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 def check_model_call(checks: Checks, call: ModelCall) -> None:
     """Notes what is wrong with a model call, fields as `call.role`."""
     checks.id("call.call_id", call.call_id)
-    checks.number("call.attempt", call.attempt, least=1, most=MAX_INT)
+    checks.number("call.attempt", call.attempt, least=1, most=MAX_ATTEMPT)
     checks.phrase("call.role", call.role, most=100, required=True)
     checks.phrase("call.model", call.model, most=MAX_MODEL, required=True)
     checks.filter("call.artist_id", call.artist_id)

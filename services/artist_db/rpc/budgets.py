@@ -1,7 +1,7 @@
 """Budgets and what is held on them."""
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
-from services.artist_db.domain.budgets import Limits, Scope, check_budget, check_hold, check_lease, left
+from services.artist_db.domain.budgets import Limits, Scope, check_budget, check_hold, check_renewal, left
 from services.artist_db.domain.checks import Checks
 from services.artist_db.domain.model_calls import OK
 from services.artist_db.rpc.model_calls import answer_of
@@ -26,28 +26,27 @@ class BudgetRpcs(Room):
         checks = Checks()
         check_hold(checks, request)
         checks.finish()
+        # Nearly every attempt that is not named is the first: what is recorded is looked for after.
+        attempt = request.attempt or 1
         async with self._holds.acquire() as connection:
-            # Nearly every attempt that is not named is the first: what else there is, is looked for after.
-            attempt = request.attempt or 1
-            if await store.hold(connection, request, attempt, self._limits):
-                return pb.HoldSpendResponse(granted=True, attempt=attempt)
-            last = None if request.attempt else await model_calls.answer_or_last(connection, request.call_id)
-            if last is None:
-                return pb.HoldSpendResponse(attempt=attempt)
-            if last["outcome"] == OK:
-                return pb.HoldSpendResponse(answer=answer_of(last))
-            attempt = last["attempt"] + 1
-            granted = await store.hold(connection, request, attempt, self._limits)
-            return pb.HoldSpendResponse(granted=granted, attempt=attempt)
+            while not await store.hold(connection, request, attempt, self._limits):
+                if request.attempt:
+                    return pb.HoldSpendResponse(attempt=attempt)
+                last = await model_calls.answer_or_last(connection, request.call_id)
+                if last is not None and last["outcome"] == OK:
+                    return pb.HoldSpendResponse(answer=answer_of(last))
+                if last is None or last["attempt"] < attempt:
+                    # Not recorded, so another holder makes it.
+                    return pb.HoldSpendResponse(attempt=attempt)
+                attempt = last["attempt"] + 1
+            return pb.HoldSpendResponse(granted=True, attempt=attempt)
 
     async def RenewHolds(self, request: pb.RenewHoldsRequest, context: Context) -> pb.RenewHoldsResponse:
         checks = Checks()
-        check_lease(checks, request)
+        check_renewal(checks, request)
         checks.finish()
         async with self._holds.acquire() as connection:
-            return pb.RenewHoldsResponse(
-                holds=await store.renew(connection, request.holder, request.lease_ms)
-            )
+            return pb.RenewHoldsResponse(holds=await store.renew(connection, request))
 
     async def SetBudget(self, request: pb.SetBudgetRequest, context: Context) -> pb.SetBudgetResponse:
         checks = Checks()

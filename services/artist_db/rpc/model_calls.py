@@ -21,8 +21,8 @@ class ModelCallRpcs(Room):
             check_model_call(checks, request.call)
         checks.finish()
         async with self._db.acquire() as connection:
-            await store.record(connection, request.call)
-        return pb.RecordModelCallResponse()
+            first = await store.record(connection, request.call)
+        return pb.RecordModelCallResponse(answer=answer_of(first) if first is not None else None)
 
     async def GetModelAnswer(
         self, request: pb.GetModelAnswerRequest, context: Context

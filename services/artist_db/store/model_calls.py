@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from aiartist.artist_db.v1.artist_db_pb2 import ModelCall
 from services.artist_db.domain.budgets import Scope
 from services.artist_db.domain.model_calls import OK
@@ -25,18 +27,18 @@ _COLUMNS = (
 # is held for is booked only where it cost something: those of free models touch no account.
 #
 # `count(*) FROM settled` makes sure that the hold is locked before the call: see store/budgets.py.
-_RECORD = f"""
+_STATEMENT = f"""
 WITH settled AS (
-    UPDATE spend_holds SET state = 'settled', cost_micro_usd = $10
-    WHERE call_id = $1 AND attempt = $2 AND state = 'held'
+    DELETE FROM spend_holds WHERE call_id = $1 AND attempt = $2
     RETURNING artist_id, run_id, day, amount_micro_usd
+), place AS MATERIALIZED (
+    SELECT {{place}} AS place FROM (SELECT count(*) FROM settled) AS first
 ), recorded AS (
     INSERT INTO model_calls (call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens,
                              completion_tokens, cost_micro_usd, latency_ms, prompt_hash, request_digest,
-                             answer, detail, image)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
-    FROM (SELECT count(*) FROM settled) AS first
-    ON CONFLICT ON CONSTRAINT model_calls_once DO NOTHING
+                             answer, detail, image, asked_attempt)
+    SELECT $1, {{number}}, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, {{asked}}
+    FROM place WHERE {{is_new}}
     RETURNING artist_id, run_id, cost_micro_usd
 ), booking AS (
     SELECT artist_id, run_id, day, amount_micro_usd AS free_micro_usd,
@@ -45,24 +47,40 @@ WITH settled AS (
     UNION ALL
     SELECT artist_id, run_id, {TODAY}, 0, cost_micro_usd
     FROM recorded WHERE cost_micro_usd > 0 AND NOT EXISTS (SELECT FROM settled)
+), booked AS (
+    INSERT INTO spend_accounts AS account (scope, subject, period, spent_micro_usd, held_micro_usd)
+    SELECT scope, subject, period, spent_micro_usd, -free_micro_usd
+    FROM booking CROSS JOIN LATERAL (
+        VALUES ('{Scope.ARTIST}', artist_id, day), ('{Scope.DAY}', '', day), ('{Scope.RUN}', run_id, 'all')
+    ) AS named (scope, subject, period)
+    WHERE scope = '{Scope.DAY}' OR subject <> ''
+    ORDER BY scope
+    ON CONFLICT (scope, subject, period) DO UPDATE
+        SET spent_micro_usd = account.spent_micro_usd + excluded.spent_micro_usd,
+            held_micro_usd = account.held_micro_usd + excluded.held_micro_usd
 )
-INSERT INTO spend_accounts AS account (scope, subject, period, spent_micro_usd, held_micro_usd)
-SELECT scope, subject, period, spent_micro_usd, -free_micro_usd
-FROM booking CROSS JOIN LATERAL (
-    VALUES ('{Scope.ARTIST}', artist_id, day), ('{Scope.DAY}', '', day), ('{Scope.RUN}', run_id, 'all')
-) AS named (scope, subject, period)
-WHERE scope = '{Scope.DAY}' OR subject <> ''
-ORDER BY scope
-ON CONFLICT (scope, subject, period) DO UPDATE
-    SET spent_micro_usd = account.spent_micro_usd + excluded.spent_micro_usd,
-        held_micro_usd = account.held_micro_usd + excluded.held_micro_usd
+SELECT {{number}} AS attempt,
+       EXISTS (SELECT FROM model_calls WHERE call_id = $1 AND outcome = '{OK}') AS was_answered
+FROM place
 """
+_RECORD = _STATEMENT.format(place="$2::integer", number="place", asked="NULL", is_new="true")
+_RECORD_BESIDE = _STATEMENT.format(
+    place="place_of_record($1, $2, $4, $7, $8, $9, $10, $11, $14, $16)",
+    number="(place).number",
+    asked="$2",
+    is_new="(place).is_new",
+)
+"""Under another number, where the record's own has another record, and not at all where it is kept."""
 
 
-async def record(connection: Connection, call: ModelCall) -> None:
-    """Keeps one attempt of a call and settles what is held for it; one that is kept stays as it is."""
-    await connection.execute(
-        _RECORD,
+async def record(connection: Connection, call: ModelCall) -> Row | None:
+    """Keeps one attempt of a call and settles what is held for it, once.
+
+    Under the next free number where its own has another record. The first recorded answer of the call,
+    as of `answer_or_last`, where that is another one.
+    """
+    kept = await _keep(
+        connection,
         call.call_id,
         call.attempt,
         call.role,
@@ -80,6 +98,23 @@ async def record(connection: Connection, call: ModelCall) -> None:
         storable(call.detail),
         call.image or None,
     )
+    if not kept["was_answered"]:
+        return None
+    first = await answer_or_last(connection, call.call_id)
+    return first if first is not None and first["attempt"] != kept["attempt"] else None
+
+
+async def _keep(connection: Connection, *values: object) -> Row:
+    """Under which number it is kept, and whether the call was answered before."""
+    statement = _RECORD
+    while True:
+        try:
+            return await connection.fetchrow(statement, *values)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "model_calls_once":
+                raise
+            # Nothing was done. The free number too may be taken by another record at the same time.
+            statement = _RECORD_BESIDE
 
 
 async def answer_or_last(connection: Connection, call_id: str) -> Row | None:

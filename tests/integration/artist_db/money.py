@@ -53,6 +53,20 @@ async def settle(stub: ArtistDbServiceStub, call_id: str = "call-1", **changes: 
     await stub.RecordModelCall(pb.RecordModelCallRequest(call=model_call(call_id, **changes)))
 
 
+def renewal(*call_ids: str, holder: str = "orchestrator-a", lease_ms: int = 60_000) -> pb.RenewHoldsRequest:
+    """To renew the first attempts of these calls."""
+    attempts = [pb.AttemptId(call_id=call_id, attempt=1) for call_id in call_ids]
+    return pb.RenewHoldsRequest(holder=holder, lease_ms=lease_ms, attempts=attempts)
+
+
+async def holds(connection: Connection) -> list[tuple[str, int, str, int]]:
+    """Call, attempt, holder and amount of all that is held."""
+    rows = await connection.fetch(
+        "SELECT call_id, attempt, holder, amount_micro_usd FROM spend_holds ORDER BY call_id, attempt"
+    )
+    return [tuple(row) for row in rows]
+
+
 async def end_day(connection: Connection) -> None:
     """Makes yesterday of today: time is the database's, so what lies in it is moved."""
     yesterday = "to_char(now() AT TIME ZONE 'UTC' - interval '1 day', 'YYYY-MM-DD')"

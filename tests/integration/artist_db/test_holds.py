@@ -15,11 +15,14 @@ from tests.integration.artist_db.money import (
     end_day,
     end_leases,
     granted,
+    holds,
+    renewal,
     set_limit,
     settle,
     used,
 )
 from tests.integration.artist_db.samples import BUDGET_SPENT, INVALID, hold, refused, violations
+from tests.integration.artist_db.seeds import spend_holds
 
 OTHER = "orchestrator-b"
 NOTHING = [(0, 0), (0, 0), (0, 0)]
@@ -136,9 +139,11 @@ async def test_a_settled_attempt_is_held_no_more_by_anybody(
     stub: ArtistDbServiceStub, connection: Connection
 ) -> None:
     await granted(stub)
+    await granted(stub, "under way")
     await settle(stub)
-    await end_leases(connection)
 
+    assert [call_id for call_id, *_ in await holds(connection)] == ["under way"], "no row stays behind"
+    await settle(stub, "under way", cost_micro_usd=0)
     assert not await granted(stub)
     assert not await granted(stub, holder=OTHER)
     assert await used(stub) == [(1_500, 0)] * 3
@@ -150,30 +155,6 @@ async def test_an_attempt_that_was_recorded_without_a_hold_is_not_held(stub: Art
 
     assert not await granted(stub)
     assert await used(stub) == NOTHING
-
-
-async def test_the_next_attempt_is_the_one_after_those_that_are_recorded(stub: ArtistDbServiceStub) -> None:
-    first = await stub.HoldSpend(hold(attempt=0), timeout=10)
-    assert (first.granted, first.attempt) == (True, 1)
-    again = await stub.HoldSpend(hold(attempt=0), timeout=10)
-    assert (again.granted, again.attempt) == (True, 1)
-    await settle(stub, attempt=1, outcome="timeout", answer="", cost_micro_usd=0)
-    second = await stub.HoldSpend(hold(attempt=0), timeout=10)
-    assert (second.granted, second.attempt) == (True, 2)
-
-
-async def test_nothing_is_held_for_the_next_attempt_of_a_call_that_was_answered(
-    stub: ArtistDbServiceStub,
-) -> None:
-    await granted(stub, attempt=1)
-    await settle(stub, attempt=1, outcome="timeout", answer="", cost_micro_usd=0)
-    await granted(stub, attempt=2)
-    await settle(stub, attempt=2)
-    found = await stub.HoldSpend(hold(attempt=0), timeout=10)
-    assert not found.granted
-    assert (found.answer.attempt, found.answer.outcome) == (2, "ok")
-    assert found.answer.answer
-    assert [held for _, held in await used(stub)] == [0, 0, 0]
 
 
 async def test_a_fallback_is_held_by_itself_after_the_attempt_before_cost_nothing(
@@ -200,13 +181,44 @@ async def test_more_than_was_held_is_booked_as_it_is(stub: ArtistDbServiceStub) 
     assert (await budgets(stub))[RUN].left_micro_usd == 0
 
 
-async def test_a_second_record_settles_nothing_twice(stub: ArtistDbServiceStub) -> None:
+async def test_a_repeated_record_settles_nothing_twice(stub: ArtistDbServiceStub) -> None:
+    await granted(stub)
+    await granted(stub, "other", amount_micro_usd=5)
+    await settle(stub)
+    await settle(stub)
+
+    assert await used(stub) == [(1_500, 5)] * 3
+
+
+async def test_another_record_of_an_attempt_is_spent_too_and_settles_nothing_twice(
+    stub: ArtistDbServiceStub,
+) -> None:
     await granted(stub)
     await granted(stub, "other", amount_micro_usd=5)
     await settle(stub)
     await settle(stub, cost_micro_usd=9_000)
+    await settle(stub, cost_micro_usd=9_000)
 
-    assert await used(stub) == [(1_500, 5)] * 3
+    assert await used(stub) == [(10_500, 5)] * 3
+
+
+async def test_another_record_frees_a_hold_that_came_after_the_first(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    await settle(stub)
+    await connection.execute(
+        "INSERT INTO spend_holds (call_id, attempt, amount_micro_usd, artist_id, run_id, day, holder, "
+        "lease_until) SELECT 'call-1', 1, 2000, 'art_1', 'run_1', period, 'b', now() "
+        "FROM spend_accounts WHERE scope = 'day'"
+    )
+    await connection.execute("UPDATE spend_accounts SET held_micro_usd = 2000")
+
+    taken_over = await granted(stub, holder="b")
+    await settle(stub, cost_micro_usd=100)
+
+    assert not taken_over, "it is recorded"
+    assert await used(stub) == [(1_600, 0)] * 3
+    assert await holds(connection) == []
 
 
 async def test_what_was_spent_without_a_hold_is_booked_once(stub: ArtistDbServiceStub) -> None:
@@ -254,32 +266,58 @@ async def test_at_midnight_the_days_begin_anew_and_the_run_goes_on(
     assert [tuple(row) for row in rows] == [(1_500, 0)]
 
 
-async def test_one_renewal_prolongs_all_that_a_holder_holds_and_nothing_else(
+async def test_a_renewal_prolongs_the_attempts_that_it_names_and_its_holder_holds(
     stub: ArtistDbServiceStub, connection: Connection
 ) -> None:
-    for call_id in ("one", "two", "done"):
+    for call_id in ("one", "two", "done", "forgotten"):
         await granted(stub, call_id)
+    await granted(stub, "one", attempt=2)
     await granted(stub, "theirs", holder=OTHER)
     await settle(stub, "done")
     await end_leases(connection)
 
-    renewed = await stub.RenewHolds(pb.RenewHoldsRequest(holder="orchestrator-a", lease_ms=60_000))
+    renewed = await stub.RenewHolds(renewal("one", "one", "two", "done", "theirs", "never"))
 
     assert renewed.holds == 2
     assert not await granted(stub, "one", holder=OTHER)
     assert not await granted(stub, "two", holder=OTHER)
     assert await granted(stub, "theirs", holder="orchestrator-c")
+    assert await granted(stub, "one", attempt=2, holder=OTHER), "another attempt was not named"
+    assert await granted(stub, "forgotten", holder=OTHER), "its holder makes it no more"
 
 
-async def test_who_holds_nothing_renews_nothing(stub: ArtistDbServiceStub) -> None:
-    assert (await stub.RenewHolds(pb.RenewHoldsRequest(holder="x", lease_ms=1_000))).holds == 0
+async def test_a_renewal_that_names_nothing_renews_nothing(stub: ArtistDbServiceStub) -> None:
+    await granted(stub)
+
+    assert (await stub.RenewHolds(renewal())).holds == 0
+
+
+async def test_at_most_1000_attempts_are_renewed_at_once(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    await spend_holds(connection, range(1_001))
+    await connection.execute("UPDATE spend_holds SET holder = 'orchestrator-a'")
+    names = [f"held-{n}" for n in range(1_001)]
+
+    error = await refused(stub.RenewHolds(renewal(*names)), INVALID)
+
+    assert violations(error) == {"attempts": "must have at most 1000 entries, has 1001"}
+    assert (await stub.RenewHolds(renewal(*names[1:]))).holds == 1_000
 
 
 async def test_holds_without_usable_fields_are_refused(stub: ArtistDbServiceStub) -> None:
     nothing = await refused(stub.HoldSpend(pb.HoldSpendRequest()), INVALID)
     much = await refused(stub.HoldSpend(hold(amount_micro_usd=2**64 - 1, attempt=2**32 - 1)), INVALID)
     nobody = await refused(stub.RenewHolds(pb.RenewHoldsRequest()), INVALID)
+    unnamed = pb.RenewHoldsRequest(
+        holder="a", lease_ms=1_000, attempts=[pb.AttemptId(), pb.AttemptId(call_id="c", attempt=2**32 - 1)]
+    )
 
     assert list(violations(nothing)) == ["call_id", "amount_micro_usd", "holder", "lease_ms"]
     assert list(violations(much)) == ["attempt", "amount_micro_usd"]
     assert list(violations(nobody)) == ["holder", "lease_ms"]
+    assert list(violations(await refused(stub.RenewHolds(unnamed), INVALID))) == [
+        "attempts[0].call_id",
+        "attempts[0].attempt",
+        "attempts[1].attempt",
+    ]

@@ -23,11 +23,14 @@ from tests.integration.artist_db.money import (
     budgets,
     end_leases,
     granted,
+    holds,
+    renewal,
     set_limit,
     settle,
     used,
 )
 from tests.integration.artist_db.races import held
+from tests.integration.artist_db.samples import hold
 from tests.support.captured_logs import captured_logs
 
 ARTISTS = ("art_1", "art_2", "art_3")
@@ -122,10 +125,11 @@ async def test_holds_and_settlings_in_any_order_never_deadlock_and_leave_the_sum
             settle(other, call_id, cost_micro_usd=cost, **whose),
             attempt(one, call_id, **whose),
             attempt(other, call_id, holder="b", **whose),
-            other.RenewHolds(pb.RenewHoldsRequest(holder="orchestrator-a", lease_ms=60_000)),
+            attempt(other, call_id, amount_micro_usd=dice.randrange(1, 5_000), **whose),
+            other.RenewHolds(renewal(*(f"call-{n}" for n in range(number, number + 40)))),
         )
 
-    # 40 lives at once are 200 calls at once, below what the server takes.
+    # 40 lives at once are 240 calls at once, below what the server takes.
     gate = asyncio.Semaphore(40)
 
     async def gated(number: int) -> None:
@@ -150,13 +154,14 @@ async def test_holds_and_settlings_in_any_order_never_deadlock_and_leave_the_sum
 async def test_whoever_changes_accounts_locks_them_in_one_order(
     stub: ArtistDbServiceStub, database_url: str, scope: str
 ) -> None:
-    await asyncio.gather(*(granted(stub, f"held-{n}") for n in range(3)))
+    await asyncio.gather(*(granted(stub, id) for id in ("held-0", "held-1", "held-2", "again")))
 
     # All stop at one account with what they locked before it, and then go on at once.
     lock = f"SELECT FROM spend_accounts WHERE scope = '{scope}' FOR UPDATE"
     with captured_logs(level="warning") as logs:
-        async with held(database_url, lock, until=6):
+        async with held(database_url, lock, until=7):
             calls = [
+                asyncio.ensure_future(granted(stub, "again", amount_micro_usd=3_000)),
                 *(asyncio.ensure_future(settle(stub, f"held-{n}")) for n in range(3)),
                 *(asyncio.ensure_future(granted(stub, f"new-{n}")) for n in range(3)),
             ]
@@ -164,7 +169,7 @@ async def test_whoever_changes_accounts_locks_them_in_one_order(
 
     # A client repeats what a deadlock ended; the log tells.
     assert logs.records == []
-    assert await used(stub) == [(4_500, 6_000)] * 3
+    assert await used(stub) == [(4_500, 9_000)] * 3
 
 
 async def test_one_attempt_asked_for_by_many_at_once_is_granted_to_one(
@@ -212,8 +217,87 @@ async def test_a_renewal_does_not_wait_for_a_hold_that_another_call_works_on(
     await granted(stub, "two")
     async with connection.transaction():
         await connection.execute("SELECT FROM spend_holds WHERE call_id = 'one' FOR UPDATE")
-        renewed = await stub.RenewHolds(
-            pb.RenewHoldsRequest(holder="orchestrator-a", lease_ms=60_000), timeout=10
-        )
+        renewed = await stub.RenewHolds(renewal("one", "two"), timeout=10)
 
     assert renewed.holds == 1, "the one that another call works on is left to it"
+
+
+async def test_a_hold_that_meets_one_which_is_settled_meanwhile_is_not_made(
+    stub: ArtistDbServiceStub, connection: Connection, database_url: str
+) -> None:
+    # Held, settled and gone, all after the hold that waits has looked and before it puts its own row in.
+    settled = """
+        INSERT INTO spend_holds (call_id, attempt, amount_micro_usd, artist_id, run_id, day, holder,
+                                 lease_until)
+        VALUES ('call-1', 1, 1, '', '', '', 'b', now());
+        DELETE FROM spend_holds;
+        INSERT INTO model_calls (call_id, attempt, role, model, artist_id, run_id, outcome, prompt_tokens,
+                                 completion_tokens, cost_micro_usd, latency_ms, prompt_hash, request_digest,
+                                 answer, detail)
+        VALUES ('call-1', 1, 'songwriter', 'm', '', '', 'ok', 1, 1, 0, 1, '', '', 'la', '')
+    """
+    async with held(database_url, settled, until=2):
+        named = stub.HoldSpend(hold(attempt=1), timeout=30)
+        next_one = stub.HoldSpend(hold(attempt=0, holder="c"), timeout=30)
+
+    assert await named == pb.HoldSpendResponse(attempt=1)
+    assert (await next_one).answer.answer == "la"
+    assert await holds(connection) == []
+    assert await used(stub) == [(0, 0)] * 3
+
+
+async def test_amounts_that_change_at_once_leave_held_what_the_hold_says(
+    stub: ArtistDbServiceStub, replica: ArtistDbServiceStub, connection: Connection
+) -> None:
+    dice = random.Random(11)
+    await set_limit(stub, DAY, 20_000)
+    calls = [f"call-{n % 8}" for n in range(200)]
+
+    with captured_logs(level="warning") as logs:
+        outcomes = Counter(
+            await asyncio.gather(
+                *(
+                    attempt((stub, replica)[n % 2], call_id, amount_micro_usd=dice.randrange(1, 6_000))
+                    for n, call_id in enumerate(calls)
+                )
+            )
+        )
+
+    assert logs.records == []
+    assert set(outcomes) == {"granted", "ERROR_REASON_BUDGET_SPENT"}
+    amount = sum(row[3] for row in await holds(connection))
+    assert await used(stub) == [(0, amount)] * 3
+    assert amount <= 20_000
+
+
+async def test_of_two_who_want_more_at_once_only_the_one_that_fits_gets_it(
+    stub: ArtistDbServiceStub, connection: Connection, database_url: str
+) -> None:
+    await granted(stub, "one", amount_micro_usd=10)
+    await granted(stub, "two", amount_micro_usd=10)
+    await set_limit(stub, RUN, 100)
+
+    # Both find room, and both wait for the same account.
+    lock = "SELECT FROM spend_accounts WHERE scope = 'artist' FOR UPDATE"
+    async with held(database_url, lock, until=2):
+        asked = [asyncio.ensure_future(attempt(stub, id, amount_micro_usd=80)) for id in ("one", "two")]
+    outcomes = Counter(await asyncio.gather(*asked))
+
+    assert outcomes == {"granted": 1, "ERROR_REASON_BUDGET_SPENT": 1}
+    assert sorted(row[3] for row in await holds(connection)) == [10, 80]
+    assert await used(stub) == [(0, 90)] * 3
+
+
+async def test_a_larger_amount_that_meets_its_own_settling_is_not_held(
+    stub: ArtistDbServiceStub, connection: Connection, database_url: str
+) -> None:
+    await granted(stub, amount_micro_usd=10)
+
+    lock = "SELECT FROM spend_holds FOR UPDATE"
+    async with held(database_url, lock, until=2):
+        record = asyncio.ensure_future(settle(stub))
+        again = asyncio.ensure_future(granted(stub, amount_micro_usd=500))
+    await asyncio.gather(record, again)
+
+    assert await used(stub) == [(1_500, 0)] * 3
+    assert await holds(connection) == []

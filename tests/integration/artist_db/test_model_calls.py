@@ -63,13 +63,6 @@ async def test_a_call_without_a_success_has_no_answer_and_tells_how_many_attempt
     assert never.metadata == {"kind": "model answer", "id": "call-2", "attempts": "0"}
 
 
-async def test_a_second_record_of_an_attempt_changes_nothing(stub: ArtistDbServiceStub) -> None:
-    await record(stub, model_call(answer="first"), model_call(answer="other", cost_micro_usd=9))
-
-    assert (await answer(stub)).answer == "first"
-    assert (await spend(stub)).total_cost_micro_usd == 1_500
-
-
 async def test_equal_records_at_once_are_counted_once(stub: ArtistDbServiceStub, database_url: str) -> None:
     request = pb.RecordModelCallRequest(call=model_call())
 

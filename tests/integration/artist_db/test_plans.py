@@ -11,6 +11,7 @@ from services.artist_db.domain.budgets import Limits
 from services.artist_db.domain.lifecycle import State
 from services.artist_db.store import artists, budgets, errors, model_calls, songs
 from tests.integration.artist_db import seeds
+from tests.integration.artist_db.money import renewal
 from tests.integration.artist_db.samples import hold, model_call
 
 MIDDLE = seeds.time(1_000)
@@ -133,13 +134,16 @@ BUDGET_PLANS: list[tuple[Query, set[str]]] = [
         lambda c: budgets.hold(c, hold("new"), 1, LIMITS),
         {"budgets_pkey", "spend_accounts_pkey", "spend_holds_pkey", "model_calls_once"},
     ),
-    (lambda c: budgets.hold(c, hold("held-7"), 1, LIMITS), {"spend_holds_pkey"}),
+    (
+        lambda c: budgets.hold(c, hold("held-7"), 1, LIMITS),
+        {"budgets_pkey", "spend_accounts_pkey", "spend_holds_pkey", "model_calls_once"},
+    ),
     (
         lambda c: budgets.accounts(c, artist_id="art_7", run_id="run_7", limits=LIMITS),
         {"budgets_pkey", "spend_accounts_pkey"},
     ),
-    (lambda c: budgets.renew(c, "holder-7", 60_000), {"spend_holds_of_holder", "spend_holds_pkey"}),
-    (lambda c: model_calls.record(c, model_call("held-7")), {"spend_holds_pkey"}),
+    (lambda c: budgets.renew(c, renewal("held-7", "held-8", holder="holder-7")), {"spend_holds_pkey"}),
+    (lambda c: model_calls.record(c, model_call("held-7")), {"spend_holds_pkey", "model_calls_once"}),
 ]
 
 

@@ -12,7 +12,7 @@ from services.artist_db.domain.budgets import (
     Shortage,
     check_budget,
     check_hold,
-    check_lease,
+    check_renewal,
     left,
     usd,
 )
@@ -126,7 +126,7 @@ def test_a_hold_needs_a_call_an_amount_a_holder_and_a_lease() -> None:
 @pytest.mark.parametrize(("lease_ms", "wrong"), [(999, 1), (1_000, 0), (600_000, 0), (600_001, 1)])
 def test_a_lease_is_a_second_to_ten_minutes_long(lease_ms: int, wrong: int) -> None:
     checks = Checks()
-    check_lease(checks, pb.RenewHoldsRequest(holder="a", lease_ms=lease_ms))
+    check_renewal(checks, pb.RenewHoldsRequest(holder="a", lease_ms=lease_ms))
 
     assert fields_of(checks) == ["lease_ms"] * wrong
 

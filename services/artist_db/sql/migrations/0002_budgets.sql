@@ -25,6 +25,7 @@ CREATE TABLE spend_accounts (
     -- the label's row of today changes with every call that costs something.
 ) WITH (fillfactor = 50);
 
+-- Only what is held: a row goes when its attempt is recorded.
 CREATE TABLE spend_holds (
     call_id           text NOT NULL,
     attempt           integer NOT NULL CHECK (attempt >= 1),
@@ -37,15 +38,9 @@ CREATE TABLE spend_holds (
     -- The process that makes the call. After `lease_until` another one may take the attempt over.
     holder            text NOT NULL,
     lease_until       timestamptz NOT NULL,
-    state             text NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'settled')),
-    -- What it cost in the end; absent while it is held.
-    cost_micro_usd    bigint,
     created_at        timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (call_id, attempt),
-    CHECK ((state = 'settled') = (cost_micro_usd IS NOT NULL))
+    PRIMARY KEY (call_id, attempt)
 );
-
-CREATE INDEX spend_holds_of_holder ON spend_holds (holder) WHERE state = 'held';
 
 -- Ends the statement that asks for it, and with it all that the statement did.
 CREATE FUNCTION refuse_spend(shortage jsonb) RETURNS void LANGUAGE plpgsql AS $$
@@ -57,6 +52,40 @@ $$;
 ALTER TABLE model_calls ADD COLUMN image bytea;
 -- Pictures are compressed already.
 ALTER TABLE model_calls ALTER COLUMN image SET STORAGE EXTERNAL;
+-- Under which number the record came, where another record had it: two replicas made the attempt.
+ALTER TABLE model_calls ADD COLUMN asked_attempt integer;
+
+-- Ends a statement that holds for an attempt, one of call $1 with the numbers $2 to $3, that was held and
+-- recorded after the statement began: a function like this one sees what was committed since.
+CREATE FUNCTION refuse_recorded(text, integer, integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM model_calls WHERE call_id = $1 AND attempt BETWEEN $2 AND $3) THEN
+        RAISE EXCEPTION 'the attempt is recorded' USING ERRCODE = 'AIB02';
+    END IF;
+END;
+$$;
+
+-- Where a record belongs whose number is taken: the number under which this very record is kept, or the
+-- next one after all of its call. Those who ask for the same number go on one after the other, and each
+-- sees what the one before it kept.
+CREATE FUNCTION place_of_record(
+    call_id text, asked integer, model text, outcome text, prompt_tokens bigint, completion_tokens bigint,
+    cost_micro_usd bigint, latency_ms bigint, answer bytea, image bytea,
+    OUT number integer, OUT is_new boolean
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM FROM model_calls WHERE call_id = $1 AND attempt = asked FOR UPDATE;
+    SELECT attempt INTO number FROM model_calls
+    WHERE call_id = $1 AND coalesce(asked_attempt, attempt) = asked
+        AND ROW (model, outcome, prompt_tokens, completion_tokens, cost_micro_usd, latency_ms, answer, image)
+            IS NOT DISTINCT FROM ROW ($3, $4, $5, $6, $7, $8, $9, $10);
+    is_new := number IS NULL;
+    IF is_new THEN
+        SELECT max(attempt) + 1 INTO number FROM model_calls WHERE call_id = $1;
+    END IF;
+END;
+$$;
 
 -- What was spent before there were budgets counts: today's for the label and its artists, a run's from its start.
 INSERT INTO spend_accounts (scope, subject, period, spent_micro_usd, held_micro_usd)
