@@ -20,9 +20,13 @@ _CONTEXT: ContextVar[Mapping[str, str]] = ContextVar("aiartist_log_context", def
 _SECRETS: set[str] = set()
 _SECRET_NAME = r"password|passwd|secret|token|api_?key|authorization"
 _NAMED_SECRET = re.compile(rf"({_SECRET_NAME})$", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):([^\s@]+)@")
+# Matches to the end where there is no @, too: so that nothing is read again from each `://` on.
+_URL_PASSWORD = re.compile(r"(\b\w++://[^\s:/@]*+):([^\s@]++)(?P<at>@)?")
 _PARAMETER = re.compile(rf"\b((?:\w+_)?(?:{_SECRET_NAME}))=[^\s&\"']+", re.IGNORECASE)
-_BEARER = re.compile(r"\b(bearer)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
+# Not `the ring bearer carefully walks`: short ones hold a digit, and a capital says that it is a scheme.
+_BEARER = re.compile(
+    r"\b((?i:bearer))\s{1,8}(?=[\w.~+/=-]{0,64}[0-9])[\w.~+/=-]{8,}+|\b(Bearer|BEARER)\s{1,8}[\w.~+/=-]{16,}+"
+)
 _SHORTEST_SECRET = 8
 """Shorter ones would mask parts of ordinary words."""
 MASK = "********"
@@ -108,7 +112,7 @@ def keep_secret(settings: BaseSettings) -> None:
 
 def _keep(secret: str) -> None:
     found = _URL_PASSWORD.match(secret)
-    parts = (secret, found[2]) if found else (secret,)
+    parts = (secret, found[2]) if found and found["at"] else (secret,)
     _SECRETS.update(part for part in parts if len(part) >= _SHORTEST_SECRET)
 
 
@@ -166,11 +170,11 @@ def mask_text(text: str) -> str:
         text = text.replace(secret, MASK)
     # A pattern costs more than all the rest of a log line; most values hold nothing for any of them.
     if "://" in text:
-        text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+        text = _URL_PASSWORD.sub(lambda url: f"{url[1]}:{MASK}@" if url["at"] else url[0], text)
     if "=" in text:
         text = _PARAMETER.sub(rf"\1={MASK}", text)
     if "bearer" in text.lower():
-        text = _BEARER.sub(rf"\1 {MASK}", text)
+        text = _BEARER.sub(lambda found: f"{found[1] or found[2]} {MASK}", text)
     return text
 
 
