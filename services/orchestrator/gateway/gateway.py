@@ -140,6 +140,9 @@ class Gateway:
 
     async def _walk(self, walk: _Walk) -> Answer:
         for model in self.catalog.ranked(walk.role, walk.question.models):
+            if not self.gate(model).breaker.admits:
+                self._pass_over(walk, model)
+                continue
             await self._upstream.ready(model)
             if isinstance(walk.question, Drawing):
                 answer = await self._drawn(walk, walk.question, model)
@@ -197,9 +200,8 @@ class Gateway:
         try:
             made = await self._caller.make(walk.question, model, walk.next_number, price, most, trip)
         except BreakerOpen:
-            opened = self.gate(model).breaker.last_opened
-            why = f"it failed a short time ago: {opened.outcome}" if opened else "it is being tried"
-            walk.skip(model, "breaker_open", why)
+            # While it waited for a place, or while it was looked up.
+            self._pass_over(walk, model)
             return None
         walk.next_number = made.number + 1
         walk.attempts.append(made.attempt)
@@ -210,6 +212,11 @@ class Gateway:
                 outcome=made.attempt.outcome, detail=made.attempt.detail,
             )  # fmt: skip
         return made.end
+
+    def _pass_over(self, walk: _Walk, model: Model) -> None:
+        opened = self.gate(model).breaker.last_opened
+        why = f"it failed a short time ago: {opened.outcome}" if opened else "it is being tried"
+        walk.skip(model, "breaker_open", why)
 
     async def _look_up(self, walk: _Walk) -> None:
         """AnsweredBefore where the question was. A call that is held for at once learns it from its hold."""
