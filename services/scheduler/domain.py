@@ -325,7 +325,8 @@ class Machine:
         return self._decided(run, decision)
 
     def _decided(self, run: Run, decision: Decision) -> Change:
-        decided = replace(run, decision=decision)
+        # What failed while it waited is over with the decision.
+        decided = replace(run, decision=decision, error=None)
         event = Event(
             "DECIDED",
             run.state,
