@@ -215,7 +215,9 @@ async def test_a_run_outlives_its_connections_to_the_database(
         events = await replica.events(run_id)
         assert_consistent(events)
         await replica.until(await replica.start(autopilot=True), "RELEASED")
-    assert stages.produce.request_ids.count(f"{run_id}/produce/1") == 1
+    # On a busy machine the stage may be called again, and then under the id that makes it one call.
+    asked = {id for id in stages.produce.request_ids if id.startswith(run_id)}
+    assert asked == {f"{run_id}/produce/1"}
 
 
 async def _until_released(replica: Replica, run_id: str) -> None:
