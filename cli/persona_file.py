@@ -193,7 +193,7 @@ class _Reader:
             return None
         if field.type in _BITS:
             return self._number(node, place, 2 ** _BITS[field.type] - 1)
-        raise NotImplementedError(f"{field.full_name} has a type that a file cannot hold")
+        raise AssertionError(f"{field.full_name}: a persona has fields of text, whole numbers and truth only")
 
     def _number(self, node: yaml.Node, place: str, most: int) -> int | None:
         if kind_of(node) == "int" and _DECIMAL.fullmatch(node.value):

@@ -161,7 +161,7 @@ class Restart:
 
 
 class UpstreamError(Exception):
-    """A model gave no usable answer. `detail` holds no secrets."""
+    """A model gave no usable answer. `detail` may quote the provider: the caller takes secrets out of it."""
 
     def __init__(
         self, outcome: Outcome, detail: str, usage: Usage | None = None, *, retry_after_s: float | None = None

@@ -6,13 +6,13 @@ from google.protobuf.json_format import MessageToDict
 
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import FieldViolation, InvalidInput
+from services.chassis.idempotency import MAX_REQUEST_ID
 from services.chassis.ids import digest_of
 from services.orchestrator.domain import Ask, Drawing, Message
 from services.orchestrator.gateway.gateway import question_digest
 from services.orchestrator.gateway.outgoing import Material, with_materials
 from services.orchestrator.gateway.structured import check_schema
 
-MAX_REQUEST_ID = 200
 MAX_TOKENS = 32_768
 DEFAULT_MAX_TOKENS = 1_024
 MAX_MATERIALS = 50

@@ -1,6 +1,5 @@
 """OrchestratorService: messages to domain and back."""
 
-import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -9,6 +8,7 @@ import grpc
 
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceServicer
+from services.chassis.logs import mask_text
 from services.orchestrator.domain import Answer, Attempt, Piece, Restart
 from services.orchestrator.gateway.breaker import Breaker, State
 from services.orchestrator.gateway.gateway import Gateway
@@ -18,8 +18,6 @@ from services.orchestrator.songs import Studio
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-_WHO = re.compile(r"//[^/@]*@")
-"""A user and a password in an address."""
 _STATES = {
     State.CLOSED: pb.Breaker.STATE_CLOSED,
     State.OPEN: pb.Breaker.STATE_OPEN,
@@ -82,7 +80,7 @@ class OrchestratorServicer(OrchestratorServiceServicer):
         return pb.Model(
             name=model.name,
             litellm_model=model.litellm_model,
-            api_base=_WHO.sub("//", model.api_base),
+            api_base=mask_text(model.api_base),
             available=model.available,
             unavailable_reason=model.unavailable_reason,
             plan=model.plan or "",

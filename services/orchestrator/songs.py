@@ -9,11 +9,11 @@ from aiartist.common.v1 import brief_pb2
 from aiartist.common.v1.progress_pb2 import Progress
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReused
+from services.chassis.idempotency import MAX_REQUEST_ID
 from services.chassis.ids import derived_id, digest_of
 from services.orchestrator.domain import Answer
 from services.orchestrator.gateway.flights import Flights, Tell
 from services.orchestrator.label import Label, TitleTaken, singer_of
-from services.orchestrator.requests import MAX_REQUEST_ID
 from services.orchestrator.song.brief import Commission, Singer, Song
 from services.orchestrator.song.composer import Composer
 from services.orchestrator.song.dice import Dice

@@ -35,7 +35,7 @@ from services.orchestrator.gateway.teller import Teller
 from services.orchestrator.gateway.trips import BadJsonAnswer, ChatTrip, DrawingTrip
 from services.orchestrator.models.catalog import Catalog, Kind, Model, Role
 from services.orchestrator.models.prices import Price, price_of
-from services.orchestrator.upstream import Upstream
+from services.orchestrator.upstream import Heard, Upstream
 
 ELSEWHERE_POLL_S = 0.25
 """How often to look for the answer to a call that another replica makes."""
@@ -215,8 +215,8 @@ class Gateway:
 
     def _pass_over(self, walk: _Walk, model: Model) -> None:
         opened = self.gate(model).breaker.last_opened
-        why = f"it failed a short time ago: {opened.outcome}" if opened else "it is being tried"
-        walk.skip(model, "breaker_open", why)
+        assert opened is not None, "a breaker that lets nobody in has opened"
+        walk.skip(model, "breaker_open", f"it failed a short time ago: {opened.outcome}")
 
     async def _look_up(self, walk: _Walk) -> None:
         """AnsweredBefore where the question was. A call that is held for at once learns it from its hold."""
@@ -252,7 +252,7 @@ def _answered(walk: _Walk, end: Completion) -> Answer:
     )
 
 
-def _listener(walk: _Walk) -> Any:
+def _listener(walk: _Walk) -> Heard | None:
     tell = walk.tell
     return None if tell is None else lambda text: tell(Piece(text))
 

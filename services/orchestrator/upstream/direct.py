@@ -20,7 +20,6 @@ from services.orchestrator.upstream.common import (
     outcome_of,
     response_format,
     retry_after_s,
-    scrubbed,
     usage_of,
 )
 from services.orchestrator.upstream.patience import Patience
@@ -60,7 +59,7 @@ class DirectUpstream:
         async with patience, self._post(model, "chat/completions", body, call) as response:
             if response.content_type != "text/event-stream":
                 return _heard(_completion(await _text(response)), call)
-            return await _streamed(response, Pieces(call, patience), model)
+            return await _streamed(response, Pieces(call, patience))
 
     async def draw(self, model: Model, call: ImageCall) -> Completion:
         """The model's picture; UpstreamError where there is no usable one."""
@@ -99,10 +98,10 @@ class DirectUpstream:
                 f"{model.api_base}/{path}", json=body, headers=headers, allow_redirects=False
             ) as response:
                 if response.status != HTTPStatus.OK:
-                    raise await _refusal(response, model)
+                    raise await _refusal(response)
                 yield response
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamError("unreachable", _told(error, model)) from error
+            raise UpstreamError("unreachable", _told(error)) from error
 
     def _session(self, model: Model) -> aiohttp.ClientSession:
         """One for each server. One on loopback is never asked through a proxy."""
@@ -121,14 +120,14 @@ class DirectUpstream:
         return session
 
 
-async def _streamed(response: aiohttp.ClientResponse, pieces: Pieces, model: Model) -> Completion:
+async def _streamed(response: aiohttp.ClientResponse, pieces: Pieces) -> Completion:
     try:
         async for chunk in events(response.content.iter_any()):
             add_chunk(pieces, chunk)
     except aiohttp.ClientError as error:
         # Nothing is missing where the end was told before the connection broke.
         if pieces.finish_reason is None:
-            raise pieces.broken(_told(error, model)) from error
+            raise pieces.broken(_told(error)) from error
     except UNREADABLE as error:
         raise pieces.broken("the stream holds something that is no chunk of an answer") from error
     return pieces.whole()
@@ -141,11 +140,11 @@ def _heard(answer: Completion, call: Call) -> Completion:
     return answer
 
 
-async def _refusal(response: aiohttp.ClientResponse, model: Model) -> UpstreamError:
+async def _refusal(response: aiohttp.ClientResponse) -> UpstreamError:
     text = await _text(response)
     return UpstreamError(
         outcome_of(response.status, text),
-        scrubbed(f"HTTP {response.status}: {text[:1_000]}", model),
+        f"HTTP {response.status}: {text[:1_000]}",
         retry_after_s=retry_after_s(response.headers),
     )
 
@@ -159,8 +158,8 @@ async def _text(response: aiohttp.ClientResponse) -> str:
     return body.decode(errors="replace")
 
 
-def _told(error: Exception, model: Model) -> str:
-    return scrubbed(str(error) or type(error).__name__, model)
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _name(model: Model) -> str:

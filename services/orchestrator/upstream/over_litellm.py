@@ -77,7 +77,7 @@ class LitellmUpstream:
         arguments = self._chat_arguments(litellm, model, call)
         if is_streamed(model, call):
             return await self._streamed(litellm, model, call, arguments)
-        async with Patience(model), _explained(litellm, model):
+        async with Patience(model), _explained(litellm):
             response = await litellm.acompletion(**arguments)
         usage = _usage(litellm, model, response)
         if not response.choices:
@@ -96,7 +96,7 @@ class LitellmUpstream:
             "timeout": model.timeout_s,
             **call.params,
         }
-        async with Patience(model), _explained(litellm, model):
+        async with Patience(model), _explained(litellm):
             response = await litellm.aimage_generation(**arguments)
         usage = Usage(cost_micro_usd=_cost_micro_usd(litellm, model, response))
         first = (response.data or [None])[0]
@@ -115,7 +115,7 @@ class LitellmUpstream:
     ) -> Completion:
         patience = Patience(model, first_token=True)
         pieces = Pieces(call, patience)
-        async with patience, _explained(litellm, model, pieces):
+        async with patience, _explained(litellm, pieces):
             stream = await litellm.acompletion(
                 **arguments, stream=True, stream_options={"include_usage": True}
             )
@@ -185,7 +185,7 @@ def _client_that_never_retries() -> Any:
 
 
 @asynccontextmanager
-async def _explained(litellm: Any, model: Model, pieces: Pieces | None = None) -> AsyncIterator[None]:
+async def _explained(litellm: Any, pieces: Pieces | None = None) -> AsyncIterator[None]:
     """Gives whatever goes wrong inside its name."""
     try:
         yield
@@ -193,7 +193,7 @@ async def _explained(litellm: Any, model: Model, pieces: Pieces | None = None) -
         raise
     except Exception as error:
         # litellm raises whatever a provider's own client raises.
-        detail = scrubbed(str(error), model)
+        detail = str(error)
         if pieces is not None and pieces.begun:
             raise pieces.broken(detail) from error
         headers = getattr(error, "litellm_response_headers", None) or getattr(

@@ -105,3 +105,10 @@ async def test_where_nothing_fits_anywhere_the_caller_is_told(start: Start) -> N
         "openai/first: context_too_small; openai/second: context_too_small"
     )
     assert orchestrator.upstream.asked == []
+
+
+async def test_a_password_in_a_model_s_address_is_not_listed(start: Start) -> None:
+    orchestrator = await start(MODELS__FIRST__API_BASE="http://me:hunter2pass@127.0.0.1:9/v1")
+    model = await orchestrator.model()
+    assert model.api_base.endswith("@127.0.0.1:9/v1")
+    assert "hunter2pass" not in model.api_base
