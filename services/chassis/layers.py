@@ -20,7 +20,7 @@ _log = logs.get_logger("rpc")
 
 HEALTH = "/grpc.health.v1.Health/"
 _CONTEXT_FIELDS = ("request_id", "run_id", "artist_id")
-_READ_VERBS = ("Get", "List", "Watch", "Verify", "ServerReflectionInfo", "Check")
+_READ_VERBS = ("Get", "List", "Watch", "Read", "Verify", "ServerReflectionInfo", "Check")
 
 
 def method_name(method: str) -> str:

@@ -37,6 +37,7 @@ async def build(settings: Settings, studio: str = STUDIO) -> App:
             Packager(records, store, pool, scratch),
             FolderPublisher(records, store, settings.catalog_dir),
             Verifier(records, store, pool, scratch),
+            store,
         )
         app.serve(
             servicer,

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlparse
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _SEGMENT = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_CHUNK = 1 << 20
+_MOST_PATH = 1000
+_PIECE = 1 << 20
 MISSING = "no such file"
 
 
@@ -71,19 +72,25 @@ class ArtifactStore:
             pass
         return artifact
 
-    async def read(self, artifact: audio_pb2.Artifact) -> AsyncIterator[bytes]:
-        """The bytes, in pieces. CorruptArtifact at the end where they are not the artifact's."""
+    async def read(self, artifact: audio_pb2.Artifact) -> AsyncGenerator[bytes, None]:
+        """The bytes, in pieces of at most 1 MiB.
+
+        CorruptArtifact at the end where they are not the artifact's, and where there are none.
+        """
         safe_path(artifact.path)
         found = hashlib.sha256()
         try:
             result = await obstore.get_async(self._store, artifact.path)
-            async for piece in result.stream(_CHUNK):
-                data = bytes(piece)
-                found.update(data)
-                yield data
+            # What is asked for here is the least: the store adds what it happened to read at once.
+            async for piece in result.stream(_PIECE // 2):
+                found.update(piece)
+                for start in range(0, len(piece), _PIECE):
+                    yield bytes(piece[start : start + _PIECE])
         except FileNotFoundError as error:
             raise CorruptArtifact(artifact.path, expected=artifact.sha256, found=MISSING) from error
         except (BaseError, OSError) as error:
+            if _cause(error).lower() == "not a directory":
+                raise CorruptArtifact(artifact.path, expected=artifact.sha256, found=MISSING) from error
             raise self._refused(artifact.path, error) from error
         if found.hexdigest() != artifact.sha256:
             raise CorruptArtifact(
@@ -118,8 +125,9 @@ class ArtifactStore:
 
 
 def safe_path(path: str) -> str:
-    """The path itself; ValueError where a segment is empty, hidden, or could lead outside of the store."""
-    if not all(_SEGMENT.fullmatch(segment) for segment in path.split("/")):
+    """The path itself; ValueError where it is longer than 1,000 characters, or a segment is empty, hidden, or
+    could lead outside of the store."""
+    if len(path) > _MOST_PATH or not all(_SEGMENT.fullmatch(segment) for segment in path.split("/")):
         raise ValueError(f"{path!r} is no path of an artifact")
     return path
 

@@ -37,6 +37,16 @@ class Unplayable:
 
 
 @dataclass(frozen=True, slots=True)
+class Presentation:
+    """What people judge a take by, as files."""
+
+    preview: Path
+    """The whole take as MP3."""
+    cover: Path
+    thumbnail: Path
+
+
+@dataclass(frozen=True, slots=True)
 class PackageOrder:
     """What `build` needs; messages are serialised."""
 
@@ -88,15 +98,35 @@ def render(
     )
 
 
-def build(report: Report, folder: Path, master: Path, order: PackageOrder) -> Verification:
-    """Builds a package in an empty folder and verifies it. OSError where the disk refuses."""
-    from services.release.cover import draw_cover
+def present(report: Report, master: Path, brief: bytes, persona: bytes, into: Presentation) -> None:
+    """Writes what people judge a take by. OSError where the disk refuses."""
+    from services.release.presentation import encode_preview, pictures
+
+    report("preview", 0, 2)
+    into.preview.write_bytes(encode_preview(master))
+    report("cover", 1, 2)
+    cover, thumbnail = pictures(brief, persona)
+    into.cover.write_bytes(cover)
+    into.thumbnail.write_bytes(thumbnail)
+
+
+def build(
+    report: Report, folder: Path, master: Path, cover: Path | None, order: PackageOrder
+) -> Verification:
+    """Builds a package in an empty folder and verifies it. OSError where the disk refuses.
+
+    Without a cover, as takes of older versions are, one is drawn.
+    """
+    from services.release.cover import describe_cover, draw_cover
     from services.release.package.build import Ingredients, build_package
 
     brief = db.StoredBrief.FromString(order.brief)
     persona = persona_pb2.Persona.FromString(order.persona)
     report("cover", 0, 3)
-    cover = draw_cover(persona, brief.brief)
+    if cover is None:
+        artwork = draw_cover(persona, brief.brief)
+    else:
+        artwork = describe_cover(persona, brief.brief, cover.read_bytes())
     report("package", 1, 3)
     parts = Ingredients(
         release_id=order.release_id,
@@ -104,7 +134,7 @@ def build(report: Report, folder: Path, master: Path, order: PackageOrder) -> Ve
         brief=brief,
         take=db.StoredTake.FromString(order.take),
         decision=decision_pb2.Decision.FromString(order.decision),
-        cover=cover,
+        cover=artwork,
     )
     build_package(folder, master, parts)
     report("verify", 2, 3)

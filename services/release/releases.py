@@ -79,8 +79,12 @@ class Packager:
     ) -> tuple[list[audio_pb2.Artifact], str]:
         master, package = folder / "master.flac", folder / "package"
         await self._store.fetch(take.audio, master)
+        # The bytes that were seen, and not a picture drawn as they were.
+        cover = folder / "cover.jpg" if take.HasField("cover") else None
+        if cover is not None:
+            await self._store.fetch(take.cover, cover)
         package.mkdir()
-        found = await self._pool.run(report, jobs.build, package, master, order)
+        found = await self._pool.run(report, jobs.build, package, master, cover, order)
         if found.problems:
             lines = "; ".join(f"{path}: {message}" for path, message in found.problems)
             raise JobFailed(f"the package that was built does not verify: {lines}")

@@ -13,6 +13,7 @@ from aiartist.release.v1.release_pb2_grpc import ReleaseServiceServicer
 from services.chassis.chain import Context
 from services.chassis.ids import digest_of
 from services.release import validation
+from services.release.artifacts import ArtifactStore
 from services.release.flights import Flights, Landed
 from services.release.publish import FolderPublisher
 from services.release.releases import Packager, Verifier
@@ -32,12 +33,14 @@ class ReleaseServicer(ReleaseServiceServicer):
         packager: Packager,
         publisher: FolderPublisher,
         verifier: Verifier,
+        store: ArtifactStore,
     ) -> None:
         self._flights = flights
         self._producer = producer
         self._packager = packager
         self._publisher = publisher
         self._verifier = verifier
+        self._store = store
 
     async def ProduceTake(
         self, request: pb.ProduceTakeRequest, context: Context
@@ -90,6 +93,14 @@ class ReleaseServicer(ReleaseServiceServicer):
             location=location,
         )
 
+    async def ReadArtifact(
+        self, request: pb.ReadArtifactRequest, context: Context
+    ) -> AsyncIterator[pb.ReadArtifactResponse]:
+        validation.check_read(request)
+        async with aclosing(self._store.read(request.artifact)) as pieces:
+            async for data in pieces:
+                yield pb.ReadArtifactResponse(data=data)
+
     async def _follow(
         self, request: Message, work: Callable[[Report], Awaitable[T]], *, key: str
     ) -> AsyncIterator[progress_pb2.Progress | Landed[T]]:
@@ -104,7 +115,13 @@ class ReleaseServicer(ReleaseServiceServicer):
 
 def _produced(take: db.StoredTake) -> pb.ProducedTake:
     return pb.ProducedTake(
-        take_id=take.id, audio=take.audio, content_digest=take.content_digest, review=take.review
+        take_id=take.id,
+        audio=take.audio,
+        content_digest=take.content_digest,
+        review=take.review,
+        preview=take.preview if take.HasField("preview") else None,
+        cover=take.cover if take.HasField("cover") else None,
+        thumbnail=take.thumbnail if take.HasField("thumbnail") else None,
     )
 
 

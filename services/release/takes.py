@@ -1,6 +1,7 @@
-"""Producing a take: a brief becomes a reviewed master in the artifact store."""
+"""Producing a take: a brief becomes a reviewed master, and what people judge it by."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import Counter
@@ -16,7 +17,7 @@ from services.release import jobs
 from services.release.artifacts import ArtifactStore
 from services.release.content import content_digest
 from services.release.errors import CorruptArtifact, storage_errors
-from services.release.package.layout import FLAC
+from services.release.package.layout import FLAC, JPEG
 from services.release.pool import WorkerPool
 from services.release.records import Records, same_request
 from services.release.worker import Report
@@ -24,6 +25,7 @@ from services.release.workspace import workspace
 
 _CATALOGUE = 300
 """Newest takes that a new one is compared with."""
+_MPEG = "audio/mpeg"
 _log = get_logger("release.takes")
 PRODUCED = Counter("aiartist_release_takes", "Takes produced, by review.", ("review",), registry=REGISTRY)
 for _review in ("passed", "failed"):
@@ -37,6 +39,15 @@ def take_seed(brief_seed: int, take_number: int) -> int:
     """
     digest = hashlib.sha256(f"{brief_seed}:{take_number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What people judge a take by; nothing of one that nobody is asked about."""
+
+    preview: audio_pb2.Artifact | None = None
+    cover: audio_pb2.Artifact | None = None
+    thumbnail: audio_pb2.Artifact | None = None
 
 
 class TakeProducer:
@@ -64,6 +75,7 @@ class TakeProducer:
         if known is not None:
             return same_request(request.request_id, known, digest)
         brief = await self._records.brief(request.brief_id)
+        persona = await self._records.persona(brief.artist_id, brief.persona_version)
         catalogue = await self._records.fingerprints(but_brief=brief.id, most=_CATALOGUE)
         seed = take_seed(brief.brief.seed, request.take_number)
         with storage_errors(str(self._scratch)), workspace(self._scratch, take_id) as folder:
@@ -74,9 +86,13 @@ class TakeProducer:
             if isinstance(made, jobs.Unplayable):
                 raise InvalidInput([FieldViolation("brief_id", made.reason)])
             audio = await self._store.put(f"takes/{take_id}/master.flac", master, FLAC)
-        if audio.sha256 != made.sha256:
-            raise CorruptArtifact(audio.path, expected=made.sha256, found=f"sha256:{audio.sha256}")
-        review = audio_pb2.Review.FromString(made.review)
+            if audio.sha256 != made.sha256:
+                raise CorruptArtifact(audio.path, expected=made.sha256, found=f"sha256:{audio.sha256}")
+            review = audio_pb2.Review.FromString(made.review)
+            shown = _Shown()
+            if review.passed:
+                look = persona.SerializeToString(deterministic=True)
+                shown = await self._present(take_id, folder, master, content, look, report)
         take = db.StoredTake(
             id=take_id,
             brief_id=brief.id,
@@ -84,13 +100,29 @@ class TakeProducer:
             take_number=request.take_number,
             provider=made.provider,
             audio=audio,
-            content_digest=content_digest(audio.sha256, brief.brief),
+            content_digest=content_digest(
+                audio.sha256, shown.cover.sha256 if shown.cover else "", brief.brief
+            ),
             review=review,
             seed=made.seed,
             request_digest=digest,
             fingerprint=made.fingerprint,
+            preview=shown.preview,
+            cover=shown.cover,
+            thumbnail=shown.thumbnail,
         )
         kept = await self._records.save_take(request.request_id, take)
         PRODUCED.labels("passed" if review.passed else "failed").inc()
         _log.info("take produced", take_id=take_id, passed=review.passed, provider=made.provider)
         return kept
+
+    async def _present(
+        self, take_id: str, folder: Path, master: Path, brief: bytes, persona: bytes, report: Report
+    ) -> _Shown:
+        made = jobs.Presentation(folder / "preview.mp3", folder / "cover.jpg", folder / "thumbnail.jpg")
+        await self._pool.run(report, jobs.present, master, brief, persona, made)
+        kept = [
+            await self._store.put(f"takes/{take_id}/{file.name}", file, media_type)
+            for file, media_type in ((made.preview, _MPEG), (made.cover, JPEG), (made.thumbnail, JPEG))
+        ]
+        return _Shown(*kept)

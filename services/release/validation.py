@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from aiartist.release.v1 import release_pb2
 from services.chassis.errors import FieldViolation, InvalidInput
 from services.chassis.idempotency import MAX_REQUEST_ID
+from services.release.artifacts import safe_path
 
 _MOST_NOTE = 1000
 _MOST_TAKES = 1000
@@ -43,6 +44,18 @@ def check_publish(request: release_pb2.PublishReleaseRequest) -> None:
 def check_verify(request: release_pb2.VerifyReleaseRequest) -> None:
     """InvalidInput where the id is of the wrong form."""
     _raise([*_id(request.release_id, "release_id", "rel")])
+
+
+def check_read(request: release_pb2.ReadArtifactRequest) -> None:
+    """InvalidInput where this can be no artifact of the store."""
+    faults = []
+    try:
+        safe_path(request.artifact.path)
+    except ValueError as error:
+        faults.append(FieldViolation("artifact.path", str(error)))
+    if not re.fullmatch(r"[0-9a-f]{64}", request.artifact.sha256):
+        faults.append(FieldViolation("artifact.sha256", "is required: 64 hex digits in lower case"))
+    _raise(faults)
 
 
 def _texts(

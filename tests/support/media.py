@@ -83,12 +83,22 @@ def decision(
 _COVERS: dict[str, Cover] = {}
 
 
-def ingredients(master: Path, title: str = "Neon in the Rain") -> Ingredients:
-    """Writes a master and gives all that its package is made of."""
+def ingredients(master: Path, title: str = "Neon in the Rain", *, shown: bool = True) -> Ingredients:
+    """Writes a master and gives all that its package is made of.
+
+    Not `shown`: the take is of an older version, which had no cover until it was packaged.
+    """
     kept = stored_brief(title)
     soundfile.write(master, tiny_studio.master(1), tiny_studio.RATE, subtype="PCM_16", format="FLAC")
     sha256 = hashlib.sha256(master.read_bytes()).hexdigest()
-    digest = content_digest(sha256, kept.brief)
+    if title not in _COVERS:
+        _COVERS[title] = draw_cover(persona(), kept.brief)
+    cover = audio_pb2.Artifact(
+        path="takes/x/cover.jpg",
+        media_type="image/jpeg",
+        sha256=hashlib.sha256(_COVERS[title].jpeg).hexdigest(),
+    )
+    digest = content_digest(sha256, cover.sha256 if shown else "", kept.brief)
     take = db.StoredTake(
         id=derived_id("tak", title),
         brief_id=kept.id,
@@ -99,10 +109,9 @@ def ingredients(master: Path, title: str = "Neon in the Rain") -> Ingredients:
         content_digest=digest,
         review=tiny_studio.review_of(soundfile.read(master)[0]),
         seed=2**63 - 1,
+        cover=cover if shown else None,
         created_at=Timestamp(seconds=1_770_000_000),
     )
-    if title not in _COVERS:
-        _COVERS[title] = draw_cover(persona(), kept.brief)
     return Ingredients(
         release_id=derived_id("rel", title),
         artist_name="Nova Vale",
@@ -113,9 +122,9 @@ def ingredients(master: Path, title: str = "Neon in the Rain") -> Ingredients:
     )
 
 
-def package(folder: Path, title: str = "Neon in the Rain") -> Path:
+def package(folder: Path, title: str = "Neon in the Rain", *, shown: bool = True) -> Path:
     """A whole package in a new folder inside `folder`."""
     place = folder / "package"
     place.mkdir()
-    build_package(place, folder / "master.flac", ingredients(folder / "master.flac", title))
+    build_package(place, folder / "master.flac", ingredients(folder / "master.flac", title, shown=shown))
     return place

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
-from aiartist.common.v1 import decision_pb2
+from aiartist.common.v1 import audio_pb2, decision_pb2
 from aiartist.release.v1 import release_pb2 as pb
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
 from services.chassis.lifecycle import App
@@ -94,6 +94,11 @@ class ReleaseService:
 
     async def verify(self, release_id: str) -> pb.VerifyReleaseResponse:
         return await self.stub.VerifyRelease(pb.VerifyReleaseRequest(release_id=release_id))
+
+    async def read(self, artifact: audio_pb2.Artifact) -> bytes:
+        """All that ReadArtifact sends."""
+        request = pb.ReadArtifactRequest(artifact=artifact)
+        return b"".join([piece.data async for piece in self.stub.ReadArtifact(request)])
 
     def renders(self) -> int:
         """How often the studio has rendered."""

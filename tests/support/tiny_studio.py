@@ -88,7 +88,10 @@ def _true_peak_dbtp(samples: np.ndarray) -> float:
 
 
 def produce(job: TakeJob, progress: Callable[[str, int, int], None]) -> TakeResult:
-    """Noise from the seed. The title steers: `flop` fails its review, `crash` kills, `hang` never ends."""
+    """Noise from the seed. The title steers: `flop` fails its review, `crash` kills, `hang` never ends.
+
+    `crash late` kills once, while what people judge the take by is being made.
+    """
     title = brief_pb2.Brief.FromString(job.brief).title
     progress("rendering", 1, 2)
     if title == "crash":
@@ -97,6 +100,8 @@ def produce(job: TakeJob, progress: Callable[[str, int, int], None]) -> TakeResu
         job.output.write_bytes(b"half a file")
         progress("hanging", 1, 2)
         threading.Event().wait()
+    if title == "crash late":
+        threading.Thread(target=_die_after_the_preview, args=(job.output.parent,), daemon=True).start()
     if title == "unplayable":
         raise UnplayableBrief("sections: there are none")
     with (job.output.parent.parent / "renders").open("a") as log:
@@ -117,3 +122,14 @@ def produce(job: TakeJob, progress: Callable[[str, int, int], None]) -> TakeResu
         size_bytes=len(data),
         fingerprint=f"{job.seed} after {len(job.catalogue)}".encode(),
     )
+
+
+def _die_after_the_preview(folder: Path) -> None:
+    """Kills this process, its cover not yet drawn; not again where a mark beside the folder says so."""
+    moment = threading.Event()
+    while not (folder / "preview.mp3").exists():
+        moment.wait(0.001)
+    mark = folder.parent / "crashed"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)

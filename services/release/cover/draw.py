@@ -17,6 +17,8 @@ from services.release.cover.motifs import MOTIFS
 CONTRAST = 4.5
 """Least contrast of type with anything behind it (WCAG 2 AA for small text)."""
 MOST_BYTES = 9_500_000
+THUMBNAIL_SIZE = 320
+MOST_THUMBNAIL_BYTES = 200_000
 _SPARE = 1.08
 """Grain and JPEG move colours a little: aim higher."""
 _FADE = 600
@@ -42,9 +44,8 @@ class Cover:
 
 
 def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> Cover:
-    """Draws the cover of a song. About two seconds of one core."""
-    chosen = identity(persona, brief)
-    lettering = set_type(brief.title, persona.name, chosen.typeface, chosen.layout)
+    """Draws the cover of a song. Up to two seconds of one core."""
+    chosen, lettering = _design(persona, brief)
     rng = np.random.default_rng(chosen.seed)
     canvas = MOTIFS[chosen.motif](rng, chosen.palette, quiet_rows(lettering))
     inks = [(block, _make_readable(canvas, block, chosen)) for block in (lettering.title, lettering.name)]
@@ -53,8 +54,29 @@ def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> Cover:
     for block, ink in inks:
         for line in block.lines:
             draw_line(draw, line, ink.bytes)
+    return _cover(_jpeg(canvas, MOST_BYTES), chosen, lettering)
+
+
+def describe_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief, jpeg: bytes) -> Cover:
+    """A cover that was drawn before, with how it was made; draws nothing."""
+    return _cover(jpeg, *_design(persona, brief))
+
+
+def draw_thumbnail(jpeg: bytes) -> bytes:
+    """A cover at 320 x 320, as a JPEG of at most 200,000 bytes."""
+    with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
+        image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
+        return _jpeg(image, MOST_THUMBNAIL_BYTES)
+
+
+def _design(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> tuple[Identity, Lettering]:
+    chosen = identity(persona, brief)
+    return chosen, set_type(brief.title, persona.name, chosen.typeface, chosen.layout)
+
+
+def _cover(jpeg: bytes, chosen: Identity, lettering: Lettering) -> Cover:
     return Cover(
-        jpeg=_jpeg(canvas),
+        jpeg=jpeg,
         motif=chosen.motif,
         typeface=chosen.typeface,
         seed=chosen.seed,
@@ -126,14 +148,14 @@ def _grained(canvas: Image.Image, rng: Rng) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _jpeg(canvas: Image.Image) -> bytes:
+def _jpeg(canvas: Image.Image, most: int) -> bytes:
     """Baseline JPEG without chroma subsampling, at the best quality that stays under the limit."""
     for quality in (92, 88, 84, 78, 70):
         buffer = BytesIO()
         canvas.save(buffer, "JPEG", quality=quality, subsampling=0, icc_profile=_srgb_profile())
-        if buffer.tell() <= MOST_BYTES:
+        if buffer.tell() <= most:
             return buffer.getvalue()
-    raise ValueError("the cover stays too big as a JPEG")
+    raise ValueError(f"the picture stays bigger than {most} bytes as a JPEG")
 
 
 def _srgb_profile() -> bytes:

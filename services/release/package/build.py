@@ -148,6 +148,7 @@ def _provenance(parts: Ingredients, *, pcm_md5: str) -> doc.Provenance:
             typeface=parts.cover.typeface,
             seed=str(parts.cover.seed),
             transliterated=list(parts.cover.transliterated),
+            sha256=take.cover.sha256 or None,
         ),
         review=_review(take.review),
         decision=doc.DecisionFacts(

@@ -1,5 +1,6 @@
 """What must be true of a package's audio, cover and lyrics, and of its documents together."""
 
+import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +97,18 @@ def _claims(samples: Samples, meta: Metadata) -> list[str]:
     return messages
 
 
-def cover_problems(folder: Path, path: str) -> list[Problem]:
-    """The cover's format, size and colours, every pixel decoded."""
+def cover_problems(folder: Path, path: str, provenance: Provenance | None) -> list[Problem]:
+    """The cover's format, size and colours, every pixel decoded; and that it is the one that was seen."""
+    problems = []
+    decided = provenance.cover.sha256 if provenance is not None else None
+    if decided is not None and hashlib.sha256((folder / path).read_bytes()).hexdigest() != decided:
+        problems.append(
+            Problem(path, "is not the cover that was decided about: provenance.cover.sha256 differs")
+        )
+    return problems + _picture_problems(folder, path)
+
+
+def _picture_problems(folder: Path, path: str) -> list[Problem]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -155,11 +166,12 @@ def consistency_problems(meta: Metadata, provenance: Provenance) -> list[Problem
         return [*problems, Problem("provenance.json", "brief.content: is not a brief")]
     for field in ("title", "genre", "language", "tempo_bpm", "key"):
         same(f"brief.content.{field}", getattr(meta, field), getattr(brief, field))
-    digest = content_digest(provenance.take.master_sha256, brief)
+    digest = content_digest(provenance.take.master_sha256, provenance.cover.sha256 or "", brief)
+    content = "master, cover and brief" if provenance.cover.sha256 else "master and brief"
     for what, given in (("take", provenance.take), ("decision", provenance.decision)):
         if given.content_digest != digest:
             problems.append(
-                Problem("provenance.json", f"{what}.content_digest: is not that of this master and brief")
+                Problem("provenance.json", f"{what}.content_digest: is not that of this {content}")
             )
     return problems
 

@@ -124,6 +124,9 @@ class CoverFacts(Document):
     seed: Annotated[str, Field(pattern=r"^\d{1,20}$")]
     transliterated: list[str]
     """Characters of title and name that no typeface here has, drawn in Latin letters instead."""
+    sha256: Sha256 | None = None
+    """Of the cover that the decision was about; None where it was about master and brief only, as those of
+    older versions were."""
 
 
 class CheckFacts(Document):

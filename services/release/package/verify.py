@@ -204,7 +204,7 @@ def _content_problems(
     if kind == layout.FLAC:
         return audio_problems(folder, path, meta, provenance)
     if kind == layout.JPEG:
-        return cover_problems(folder, path)
+        return cover_problems(folder, path, provenance)
     if kind == layout.TEXT:
         return lyrics_problems(folder, path, provenance)
     return []

@@ -160,6 +160,11 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+def resize(place: Path, size: str) -> None:
+    """Gives a file system of `tiny_disk` another size."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(place)], check=True)
+
+
 @contextlib.contextmanager
 def storage_trouble(place: Path) -> Iterator[None]:
     """Inside, a call fails with STORAGE, a remedy and the place's name."""
@@ -196,6 +201,21 @@ async def test_a_full_scratch_disk_is_named_and_keeps_no_partial_file(
         (tiny_disk / "ballast").unlink()
 
 
+async def test_a_disk_without_room_for_the_cover_is_named_and_the_next_try_is_whole(
+    artist_db: FakeArtistDb, tmp_path: Path, tiny_disk: Path
+) -> None:
+    await asyncio.to_thread(resize, tiny_disk, "1m")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "scratch").symlink_to(tiny_disk)
+    async with ReleaseService.running(artist_db, tmp_path / "data") as service:
+        brief = service.keep_brief()
+        with storage_trouble(tiny_disk):
+            await service.produce(brief.id)
+        assert artist_db.takes == {}
+        await asyncio.to_thread(resize, tiny_disk, "20m")
+        assert (await service.read((await service.produce(brief.id)).cover))[:3] == b"\xff\xd8\xff"
+
+
 async def test_a_full_catalogue_is_named_and_the_next_try_publishes(
     artist_db: FakeArtistDb, tmp_path: Path, tiny_disk: Path
 ) -> None:
@@ -206,8 +226,7 @@ async def test_a_full_catalogue_is_named_and_the_next_try_publishes(
         with storage_trouble(tiny_disk):
             await service.publish(package.release_id)
         assert list(tiny_disk.iterdir()) == []
-        grow = ["mount", "-o", "remount,size=20m", str(tiny_disk)]
-        await asyncio.to_thread(subprocess.run, grow, check=True)
+        await asyncio.to_thread(resize, tiny_disk, "20m")
         place = Path((await service.publish(package.release_id)).location)
         assert verify_package(place) == []
 

@@ -49,7 +49,7 @@ async def test_a_take_is_kept_with_its_bytes_digest_and_seed(service: ReleaseSer
     kept = service.artist_db.takes[take.take_id]
     assert take.audio.sha256 == hashlib.sha256(data).hexdigest()
     assert take.audio.size_bytes == len(data)
-    assert take.content_digest == content_digest(take.audio.sha256, brief.brief)
+    assert take.content_digest == content_digest(take.audio.sha256, take.cover.sha256, brief.brief)
     assert (kept.seed, kept.take_number, kept.provider) == (take_seed(41, 2), 2, "builtin")
 
 

@@ -47,6 +47,7 @@ def test_the_layers_stand_in_the_order_that_their_jobs_need() -> None:
         ("/aiartist.scheduler.v1.SchedulerService/ListRuns", True),
         ("/aiartist.scheduler.v1.SchedulerService/WatchRun", True),
         ("/aiartist.release.v1.ReleaseService/VerifyRelease", True),
+        ("/aiartist.release.v1.ReleaseService/ReadArtifact", True),
         ("/grpc.health.v1.Health/Check", True),
         ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", True),
         ("/aiartist.scheduler.v1.SchedulerService/StartRun", False),

@@ -141,6 +141,14 @@ async def test_any_store_of_obstore_s_does() -> None:
     assert [piece async for piece in store.read(artifact)] == [b"sound"]
 
 
+async def test_pieces_are_small_whatever_the_store_reads_at_once() -> None:
+    store = ArtifactStore.open("memory:///")
+    data = os.urandom(3_500_000)
+    pieces = [piece async for piece in store.read(await store.put(PATH, data, "audio/flac"))]
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= 1 << 20
+
+
 @pytest.mark.parametrize("url", ["gopher://x", "s3://key:secret@bucket/x", "file:///proc/nope/artifacts"])
 def test_a_store_that_cannot_be_used_is_refused_at_start(url: str) -> None:
     with pytest.raises(SetupError, match="AIARTIST_ARTIFACT_URL") as caught:

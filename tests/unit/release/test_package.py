@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiartist.common.v1 import brief_pb2
+from services.release.content import content_digest
 from services.release.package import layout
 from services.release.package.build import build_package
 from services.release.package.flac import read_tags, stream_info, write_tagged
@@ -85,6 +86,26 @@ def test_a_music_model_that_sings_is_disclosed(tmp_path: Path) -> None:
     build_package(tmp_path / "package", tmp_path / "master.flac", parts)
     told = json.loads((tmp_path / "package" / "metadata.json").read_bytes())["ai_disclosure"]
     assert {told[part]["made_by"] for part in ("composition", "vocals", "performance")} == {"music_model"}
+
+
+def test_a_decision_is_about_master_cover_and_brief_all_three() -> None:
+    master, cover = "0" * 64, "1" * 64
+    brief = media.brief()
+    digests = {
+        content_digest(master, cover, brief),
+        content_digest("2" * 64, cover, brief),
+        content_digest(master, "2" * 64, brief),
+        content_digest(cover, master, brief),
+        content_digest(master, cover, media.brief(seed=8)),
+        content_digest(master, "", brief),
+    }
+    assert len(digests) == 6
+
+
+def test_what_older_versions_decided_about_keeps_its_digest() -> None:
+    brief = media.brief()
+    content = bytes.fromhex("0" * 64) + brief.SerializeToString(deterministic=True)
+    assert content_digest("0" * 64, "", brief) == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 @pytest.mark.parametrize(

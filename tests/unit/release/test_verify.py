@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from services.release.cover import draw_cover
 from services.release.package import layout
 from services.release.package.flac import write_tagged
 from services.release.package.verify import examine, verify_package
@@ -262,6 +263,48 @@ def test_another_cover_is_found_behind_a_fitting_manifest(own: Path, image: Imag
     (own / "artwork/cover.jpg").write_bytes(buffer.getvalue())
     reseal(own)
     assert any(p.path == "artwork/cover.jpg" and word in p.message for p in verify_package(own))
+
+
+def test_a_cover_that_nobody_saw_is_found_behind_a_fitting_manifest(own: Path) -> None:
+    other = draw_cover(media.persona("Somebody Else"), media.brief()).jpeg
+    (own / "artwork/cover.jpg").write_bytes(other)
+    reseal(own)
+    assert [(p.path, "decided about" in p.message) for p in verify_package(own)] == [
+        ("artwork/cover.jpg", True)
+    ]
+
+
+def test_a_decision_about_another_cover_is_found_though_cover_and_hash_fit(own: Path) -> None:
+    other = draw_cover(media.persona("Somebody Else"), media.brief()).jpeg
+    (own / "artwork/cover.jpg").write_bytes(other)
+    sha256 = hashlib.sha256(other).hexdigest()
+    edit(own, "provenance.json", lambda document: document["cover"].update(sha256=sha256))
+    problems = verify_package(own)
+    assert [p.path for p in problems] == ["provenance.json"] * 2
+    assert {p.message.partition(":")[0] for p in problems} == {
+        "take.content_digest",
+        "decision.content_digest",
+    }
+    assert all("this master, cover and brief" in p.message for p in problems)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda cover: cover.pop("sha256"), lambda cover: cover.update(sha256=None)]
+)
+def test_a_cover_that_is_cut_loose_from_its_decision_is_found(
+    own: Path, change: Callable[[dict], None]
+) -> None:
+    edit(own, "provenance.json", lambda document: change(document["cover"]))
+    assert any("decision.content_digest" in p.message for p in verify_package(own))
+
+
+@pytest.mark.parametrize("change", [lambda cover: cover.pop("sha256"), lambda cover: None])
+def test_a_package_of_an_older_version_s_take_verifies(
+    tmp_path: Path, change: Callable[[dict], None]
+) -> None:
+    package = media.package(tmp_path, shown=False)
+    edit(package, "provenance.json", lambda document: change(document["cover"]))
+    assert verify_package(package) == []
 
 
 def test_a_png_by_the_name_of_a_jpeg_is_found(own: Path) -> None:

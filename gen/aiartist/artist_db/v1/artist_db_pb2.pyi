@@ -131,6 +131,7 @@ class Artist(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    ON_SILENCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`art_` and 26 characters. Set by the service."""
     persona_version: _builtins.int
@@ -141,6 +142,8 @@ class Artist(_message.Message):
     """Changed only by the verbs of this service."""
     etag: _builtins.str
     """Changes with every change; give it back with an update."""
+    on_silence: _decision_pb2.SilenceAnswer.ValueType
+    """What a run does when nobody answers its question; never unspecified."""
     @_builtins.property
     def persona(self) -> _persona_pb2.Persona:
         """The current persona."""
@@ -169,10 +172,11 @@ class Artist(_message.Message):
         etag: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cadence", b"cadence", "created_at", b"created_at", "persona", b"persona", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "created_at", b"created_at", "etag", b"etag", "id", b"id", "persona", b"persona", "persona_version", b"persona_version", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "created_at", b"created_at", "etag", b"etag", "id", b"id", "on_silence", b"on_silence", "persona", b"persona", "persona_version", b"persona_version", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -294,6 +298,9 @@ class StoredTake(_message.Message):
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
+    COVER_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the release service: `tak_` and 26 characters, derived from its request_id."""
     brief_id: _builtins.str
@@ -324,6 +331,18 @@ class StoredTake(_message.Message):
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was kept."""
 
+    @_builtins.property
+    def preview(self) -> _audio_pb2.Artifact:
+        """The whole take as `audio/mpeg`, to listen to in a chat; absent in takes of older versions."""
+
+    @_builtins.property
+    def cover(self) -> _audio_pb2.Artifact:
+        """The cover that its release gets; absent in takes of older versions."""
+
+    @_builtins.property
+    def thumbnail(self) -> _audio_pb2.Artifact:
+        """The cover, 320 x 320; absent in takes of older versions."""
+
     def __init__(
         self,
         *,
@@ -339,10 +358,13 @@ class StoredTake(_message.Message):
         request_digest: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         fingerprint: _builtins.bytes = ...,
+        preview: _audio_pb2.Artifact | None = ...,
+        cover: _audio_pb2.Artifact | None = ...,
+        thumbnail: _audio_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "created_at", b"created_at", "review", b"review"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "cover", b"cover", "created_at", b"created_at", "preview", b"preview", "review", b"review", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "created_at", b"created_at", "fingerprint", b"fingerprint", "id", b"id", "provider", b"provider", "request_digest", b"request_digest", "review", b"review", "run_id", b"run_id", "seed", b"seed", "take_number", b"take_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "cover", b"cover", "created_at", b"created_at", "fingerprint", b"fingerprint", "id", b"id", "preview", b"preview", "provider", b"provider", "request_digest", b"request_digest", "review", b"review", "run_id", b"run_id", "seed", b"seed", "take_number", b"take_number", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -780,10 +802,13 @@ class CreateArtistRequest(_message.Message):
     PERSONA_FIELD_NUMBER: _builtins.int
     CADENCE_FIELD_NUMBER: _builtins.int
     AUTOPILOT_ENABLED_FIELD_NUMBER: _builtins.int
+    ON_SILENCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable; see the service."""
     autopilot_enabled: _builtins.bool
     """True: autopilot decides about takes."""
+    on_silence: _decision_pb2.SilenceAnswer.ValueType
+    """What a run does when nobody answers its question; unspecified: HOLD."""
     @_builtins.property
     def persona(self) -> _persona_pb2.Persona:
         """Who the artist is. Required."""
@@ -799,10 +824,11 @@ class CreateArtistRequest(_message.Message):
         persona: _persona_pb2.Persona | None = ...,
         cadence: Global___Cadence | None = ...,
         autopilot_enabled: _builtins.bool = ...,
+        on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cadence", b"cadence", "persona", b"persona"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "persona", b"persona", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "on_silence", b"on_silence", "persona", b"persona", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1071,6 +1097,60 @@ class SetAutopilotResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetAutopilotResponse: _TypeAlias = SetAutopilotResponse  # noqa: Y015
+
+@_typing.final
+class SetSilenceAnswerRequest(_message.Message):
+    """See ArtistDbService.SetSilenceAnswer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    ON_SILENCE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    artist_id: _builtins.str
+    """Which artist. Required."""
+    on_silence: _decision_pb2.SilenceAnswer.ValueType
+    """HOLD, EXPIRE or AUTOPILOT. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        artist_id: _builtins.str = ...,
+        on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "on_silence", b"on_silence", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSilenceAnswerRequest: _TypeAlias = SetSilenceAnswerRequest  # noqa: Y015
+
+@_typing.final
+class SetSilenceAnswerResponse(_message.Message):
+    """See ArtistDbService.SetSilenceAnswer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def artist(self) -> Global___Artist:
+        """The artist after the change."""
+
+    def __init__(
+        self,
+        *,
+        artist: Global___Artist | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSilenceAnswerResponse: _TypeAlias = SetSilenceAnswerResponse  # noqa: Y015
 
 @_typing.final
 class PauseArtistRequest(_message.Message):
@@ -2194,18 +2274,26 @@ class RecordModelCallResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ANSWER_FIELD_NUMBER: _builtins.int
+    STRAINED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def answer(self) -> Global___ModelCall:
         """The first recorded answer of the call, where it is another one than this: the one to hand out."""
+
+    @_builtins.property
+    def strained(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
+        """The budgets that this call was booked on and of which 80 % or more is spent, whether by this call
+        or before.
+        """
 
     def __init__(
         self,
         *,
         answer: Global___ModelCall | None = ...,
+        strained: _abc.Iterable[Global___Budget] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "strained", b"strained"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -65,6 +65,11 @@ class ArtistDbServiceStub:
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetAutopilotRequest.SerializeToString,
                 response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetAutopilotResponse.FromString,
                 _registered_method=True)
+        self.SetSilenceAnswer = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/SetSilenceAnswer',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetSilenceAnswerRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetSilenceAnswerResponse.FromString,
+                _registered_method=True)
         self.PauseArtist = channel.unary_unary(
                 '/aiartist.artist_db.v1.ArtistDbService/PauseArtist',
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.PauseArtistRequest.SerializeToString,
@@ -242,6 +247,13 @@ class ArtistDbServiceServicer:
 
     def SetAutopilot(self, request, context):
         """Turns autopilot on or off.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSilenceAnswer(self, request, context):
+        """Sets what a run does when nobody answers its question. Counts for questions asked from now on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -469,6 +481,11 @@ def add_ArtistDbServiceServicer_to_server(servicer, server):
                     servicer.SetAutopilot,
                     request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetAutopilotRequest.FromString,
                     response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetAutopilotResponse.SerializeToString,
+            ),
+            'SetSilenceAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSilenceAnswer,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetSilenceAnswerRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetSilenceAnswerResponse.SerializeToString,
             ),
             'PauseArtist': grpc.unary_unary_rpc_method_handler(
                     servicer.PauseArtist,
@@ -747,6 +764,33 @@ class ArtistDbService:
             '/aiartist.artist_db.v1.ArtistDbService/SetAutopilot',
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetAutopilotRequest.SerializeToString,
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetAutopilotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSilenceAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/SetSilenceAnswer',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetSilenceAnswerRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetSilenceAnswerResponse.FromString,
             options,
             channel_credentials,
             insecure,

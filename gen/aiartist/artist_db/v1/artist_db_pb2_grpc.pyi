@@ -34,6 +34,8 @@ class ArtistDbServiceStub:
     """
     SetAutopilot: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetAutopilotRequest, _artist_db_pb2.SetAutopilotResponse]
     """Turns autopilot on or off."""
+    SetSilenceAnswer: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetSilenceAnswerRequest, _artist_db_pb2.SetSilenceAnswerResponse]
+    """Sets what a run does when nobody answers its question. Counts for questions asked from now on."""
     PauseArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.PauseArtistRequest, _artist_db_pb2.PauseArtistResponse]
     """ACTIVE to PAUSED: no new runs."""
     ResumeArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ResumeArtistRequest, _artist_db_pb2.ResumeArtistResponse]
@@ -149,6 +151,14 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_artist_db_pb2.SetAutopilotRequest, _abc.Awaitable[_artist_db_pb2.SetAutopilotResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.SetAutopilotResponse]:
         """Turns autopilot on or off."""
+
+    @_abc_1.abstractmethod
+    def SetSilenceAnswer(
+        self,
+        request: _artist_db_pb2.SetSilenceAnswerRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.SetSilenceAnswerRequest, _abc.Awaitable[_artist_db_pb2.SetSilenceAnswerResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SetSilenceAnswerResponse]:
+        """Sets what a run does when nobody answers its question. Counts for questions asked from now on."""
 
     @_abc_1.abstractmethod
     def PauseArtist(

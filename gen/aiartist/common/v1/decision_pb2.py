@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aiartist/common/v1/decision.proto\x12\x12\x61iartist.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n\x08\x44\x65\x63ision\x12,\n\x07verdict\x18\x01 \x01(\x0e\x32\x1b.aiartist.common.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\ndecided_by\x18\x03 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x04 \x01(\t\x12.\n\ndecided_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xbe\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n\x10VERDICT_APPROVED\x10\x01\x12\x1e\n\x1aVERDICT_AUTOPILOT_APPROVED\x10\x02\x12\x14\n\x10VERDICT_REJECTED\x10\x03\x12\x1b\n\x17VERDICT_REGENERATE_TAKE\x10\x04\x12\x1c\n\x18VERDICT_REGENERATE_BRIEF\x10\x05\x12\x13\n\x0fVERDICT_EXPIRED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aiartist/common/v1/decision.proto\x12\x12\x61iartist.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n\x08\x44\x65\x63ision\x12,\n\x07verdict\x18\x01 \x01(\x0e\x32\x1b.aiartist.common.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\ndecided_by\x18\x03 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x04 \x01(\t\x12.\n\ndecided_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xbe\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n\x10VERDICT_APPROVED\x10\x01\x12\x1e\n\x1aVERDICT_AUTOPILOT_APPROVED\x10\x02\x12\x14\n\x10VERDICT_REJECTED\x10\x03\x12\x1b\n\x17VERDICT_REGENERATE_TAKE\x10\x04\x12\x1c\n\x18VERDICT_REGENERATE_BRIEF\x10\x05\x12\x13\n\x0fVERDICT_EXPIRED\x10\x06*\x81\x01\n\rSilenceAnswer\x12\x1e\n\x1aSILENCE_ANSWER_UNSPECIFIED\x10\x00\x12\x17\n\x13SILENCE_ANSWER_HOLD\x10\x01\x12\x19\n\x15SILENCE_ANSWER_EXPIRE\x10\x02\x12\x1c\n\x18SILENCE_ANSWER_AUTOPILOT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +34,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_VERDICT']._serialized_start=258
   _globals['_VERDICT']._serialized_end=448
+  _globals['_SILENCEANSWER']._serialized_start=451
+  _globals['_SILENCEANSWER']._serialized_end=580
   _globals['_DECISION']._serialized_start=91
   _globals['_DECISION']._serialized_end=255
 # @@protoc_insertion_point(module_scope)

@@ -58,6 +58,34 @@ VERDICT_EXPIRED: Verdict.ValueType  # 6
 """Nobody answered in time. Never counts as a rejection."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 
+class _SilenceAnswer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SilenceAnswerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SilenceAnswer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SILENCE_ANSWER_UNSPECIFIED: _SilenceAnswer.ValueType  # 0
+    """Taken as HOLD."""
+    SILENCE_ANSWER_HOLD: _SilenceAnswer.ValueType  # 1
+    """Waits on, however long it takes."""
+    SILENCE_ANSWER_EXPIRE: _SilenceAnswer.ValueType  # 2
+    """The run ends as EXPIRED."""
+    SILENCE_ANSWER_AUTOPILOT: _SilenceAnswer.ValueType  # 3
+    """Autopilot approves, as if it had been on."""
+
+class SilenceAnswer(_SilenceAnswer, metaclass=_SilenceAnswerEnumTypeWrapper):
+    """What a run does when nobody answers its question in time. Never a rejection."""
+
+SILENCE_ANSWER_UNSPECIFIED: SilenceAnswer.ValueType  # 0
+"""Taken as HOLD."""
+SILENCE_ANSWER_HOLD: SilenceAnswer.ValueType  # 1
+"""Waits on, however long it takes."""
+SILENCE_ANSWER_EXPIRE: SilenceAnswer.ValueType  # 2
+"""The run ends as EXPIRED."""
+SILENCE_ANSWER_AUTOPILOT: SilenceAnswer.ValueType  # 3
+"""Autopilot approves, as if it had been on."""
+Global___SilenceAnswer: _TypeAlias = SilenceAnswer  # noqa: Y015
+
 @_typing.final
 class Decision(_message.Message):
     """What was decided about a take, once, about exactly the content named."""

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from aiartist.common.v1 import audio_pb2 as _audio_pb2
+from aiartist.common.v1 import decision_pb2 as _decision_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -49,6 +50,46 @@ SEVERITY_ERROR: Severity.ValueType  # 3
 """Somebody must act."""
 Global___Severity: _TypeAlias = Severity  # noqa: Y015
 
+class _Topic:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TopicEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Topic.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOPIC_UNSPECIFIED: _Topic.ValueType  # 0
+    """Just its text."""
+    TOPIC_RELEASED: _Topic.ValueType  # 1
+    """A song was published: its cover, facts and place. Needs `run_id`."""
+    TOPIC_FAILED: _Topic.ValueType  # 2
+    """A run failed: why, and a button to retry it. Needs `run_id`."""
+    TOPIC_ENDED: _Topic.ValueType  # 3
+    """A run ended in another way: rejected, expired, cancelled."""
+    TOPIC_FALLBACK: _Topic.ValueType  # 4
+    """A model failed and another one was asked, or all of them failed."""
+    TOPIC_BUDGET: _Topic.ValueType  # 5
+    """A budget is nearly or wholly spent."""
+    TOPIC_ERROR: _Topic.ValueType  # 6
+    """A new group of errors. With `error_fingerprint`."""
+
+class Topic(_Topic, metaclass=_TopicEnumTypeWrapper):
+    """What a notice is about: which facts and buttons people get with it."""
+
+TOPIC_UNSPECIFIED: Topic.ValueType  # 0
+"""Just its text."""
+TOPIC_RELEASED: Topic.ValueType  # 1
+"""A song was published: its cover, facts and place. Needs `run_id`."""
+TOPIC_FAILED: Topic.ValueType  # 2
+"""A run failed: why, and a button to retry it. Needs `run_id`."""
+TOPIC_ENDED: Topic.ValueType  # 3
+"""A run ended in another way: rejected, expired, cancelled."""
+TOPIC_FALLBACK: Topic.ValueType  # 4
+"""A model failed and another one was asked, or all of them failed."""
+TOPIC_BUDGET: Topic.ValueType  # 5
+"""A budget is nearly or wholly spent."""
+TOPIC_ERROR: Topic.ValueType  # 6
+"""A new group of errors. With `error_fingerprint`."""
+Global___Topic: _TypeAlias = Topic  # noqa: Y015
+
 @_typing.final
 class RequestApprovalRequest(_message.Message):
     """See NotifierService.RequestApproval."""
@@ -66,6 +107,8 @@ class RequestApprovalRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     REVIEW_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ON_SILENCE_FIELD_NUMBER: _builtins.int
+    TAKE_NUMBER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable. Required."""
     run_id: _builtins.str
@@ -82,6 +125,10 @@ class RequestApprovalRequest(_message.Message):
     """The title."""
     content_digest: _builtins.str
     """What the decision is about. Required."""
+    on_silence: _decision_pb2.SilenceAnswer.ValueType
+    """What happens then; unspecified: HOLD."""
+    take_number: _builtins.int
+    """Which take, from 1."""
     @_builtins.property
     def audio(self) -> _audio_pb2.Artifact:
         """The audio to listen to."""
@@ -92,7 +139,7 @@ class RequestApprovalRequest(_message.Message):
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When the question expires."""
+        """When silence is answered as `on_silence` says; absent: never."""
 
     def __init__(
         self,
@@ -108,10 +155,12 @@ class RequestApprovalRequest(_message.Message):
         audio: _audio_pb2.Artifact | None = ...,
         review: _audio_pb2.Review | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
+        take_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "expires_at", b"expires_at", "review", b"review"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "artist_name", b"artist_name", "audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "expires_at", b"expires_at", "request_id", b"request_id", "review", b"review", "run_id", b"run_id", "take_id", b"take_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "artist_name", b"artist_name", "audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "expires_at", b"expires_at", "on_silence", b"on_silence", "request_id", b"request_id", "review", b"review", "run_id", b"run_id", "take_id", b"take_id", "take_number", b"take_number", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,6 +189,116 @@ class RequestApprovalResponse(_message.Message):
 Global___RequestApprovalResponse: _TypeAlias = RequestApprovalResponse  # noqa: Y015
 
 @_typing.final
+class CloseApprovalRequest(_message.Message):
+    """See NotifierService.CloseApproval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_DIGEST_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    run_id: _builtins.str
+    """Which run. Required."""
+    content_digest: _builtins.str
+    """The question about this content; empty: all of the run."""
+    reason: _builtins.str
+    """Why it is over where there is no decision, for example `cancelled: wrong artist`; at most 1,000 characters."""
+    @_builtins.property
+    def decision(self) -> _decision_pb2.Decision:
+        """What was decided; absent where the run ended without a decision."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        content_digest: _builtins.str = ...,
+        decision: _decision_pb2.Decision | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_digest", b"content_digest", "decision", b"decision", "reason", b"reason", "request_id", b"request_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseApprovalRequest: _TypeAlias = CloseApprovalRequest  # noqa: Y015
+
+@_typing.final
+class CloseApprovalResponse(_message.Message):
+    """See NotifierService.CloseApproval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOSED_FIELD_NUMBER: _builtins.int
+    closed: _builtins.int
+    """How many questions were closed by this call; 0 where they were before."""
+    def __init__(
+        self,
+        *,
+        closed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseApprovalResponse: _TypeAlias = CloseApprovalResponse  # noqa: Y015
+
+@_typing.final
+class ResendApprovalRequest(_message.Message):
+    """See NotifierService.ResendApproval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    run_id: _builtins.str
+    """Which run. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendApprovalRequest: _TypeAlias = ResendApprovalRequest  # noqa: Y015
+
+@_typing.final
+class ResendApprovalResponse(_message.Message):
+    """See NotifierService.ResendApproval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """The stored message."""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResendApprovalResponse: _TypeAlias = ResendApprovalResponse  # noqa: Y015
+
+@_typing.final
 class NotifyRequest(_message.Message):
     """See NotifierService.Notify."""
 
@@ -151,6 +310,8 @@ class NotifyRequest(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     ARTIST_ID_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    ERROR_FINGERPRINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable. Required."""
     severity: Global___Severity.ValueType
@@ -163,6 +324,10 @@ class NotifyRequest(_message.Message):
     """About which run; empty: none."""
     artist_id: _builtins.str
     """About which artist; empty: none."""
+    topic: Global___Topic.ValueType
+    """What it is about."""
+    error_fingerprint: _builtins.str
+    """About which group of errors; empty: none."""
     def __init__(
         self,
         *,
@@ -172,10 +337,12 @@ class NotifyRequest(_message.Message):
         body: _builtins.str = ...,
         run_id: _builtins.str = ...,
         artist_id: _builtins.str = ...,
+        topic: Global___Topic.ValueType = ...,
+        error_fingerprint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "body", b"body", "request_id", b"request_id", "run_id", b"run_id", "severity", b"severity", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "body", b"body", "error_fingerprint", b"error_fingerprint", "request_id", b"request_id", "run_id", b"run_id", "severity", b"severity", "title", b"title", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -279,6 +446,8 @@ class Message(_message.Message):
         """A question."""
         KIND_NOTICE: Message._Kind.ValueType  # 2
         """A notice."""
+        KIND_REMINDER: Message._Kind.ValueType  # 3
+        """A reminder of questions that wait."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What kind of message."""
@@ -289,6 +458,8 @@ class Message(_message.Message):
     """A question."""
     KIND_NOTICE: Message.Kind.ValueType  # 2
     """A notice."""
+    KIND_REMINDER: Message.Kind.ValueType  # 3
+    """A reminder of questions that wait."""
 
     ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
@@ -299,6 +470,8 @@ class Message(_message.Message):
     ARTIST_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     DELIVERED_AT_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The message's id."""
     kind: Global___Message.Kind.ValueType
@@ -313,13 +486,19 @@ class Message(_message.Message):
     """About which run; empty: none."""
     artist_id: _builtins.str
     """About which artist; empty: none."""
+    topic: Global___Topic.ValueType
+    """What it is about."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was stored."""
 
     @_builtins.property
     def delivered_at(self) -> _timestamp_pb2.Timestamp:
-        """When the channel took it; absent until then."""
+        """When the last chat had it; absent until then."""
+
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]:
+        """What became of it, chat by chat; empty on the console, and until it is its turn."""
 
     def __init__(
         self,
@@ -333,11 +512,82 @@ class Message(_message.Message):
         artist_id: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         delivered_at: _timestamp_pb2.Timestamp | None = ...,
+        topic: Global___Topic.ValueType = ...,
+        deliveries: _abc.Iterable[Global___Delivery] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delivered_at", b"delivered_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "body", b"body", "created_at", b"created_at", "delivered_at", b"delivered_at", "id", b"id", "kind", b"kind", "run_id", b"run_id", "severity", b"severity", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "body", b"body", "created_at", b"created_at", "delivered_at", b"delivered_at", "deliveries", b"deliveries", "id", b"id", "kind", b"kind", "run_id", b"run_id", "severity", b"severity", "title", b"title", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    """What became of a message in a chat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Delivery._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Delivery._State.ValueType  # 0
+        """Never sent."""
+        STATE_WAITING: Delivery._State.ValueType  # 1
+        """Waits for its turn, or for another try."""
+        STATE_SENT: Delivery._State.ValueType  # 2
+        """The chat has it."""
+        STATE_IN_DIGEST: Delivery._State.ValueType  # 3
+        """The chat got a digest that names it."""
+        STATE_DROPPED: Delivery._State.ValueType  # 4
+        """Was not needed any more before it was sent."""
+        STATE_FAILED: Delivery._State.ValueType  # 5
+        """The chat refuses it for good; `error` says why."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How far it is."""
+
+    STATE_UNSPECIFIED: Delivery.State.ValueType  # 0
+    """Never sent."""
+    STATE_WAITING: Delivery.State.ValueType  # 1
+    """Waits for its turn, or for another try."""
+    STATE_SENT: Delivery.State.ValueType  # 2
+    """The chat has it."""
+    STATE_IN_DIGEST: Delivery.State.ValueType  # 3
+    """The chat got a digest that names it."""
+    STATE_DROPPED: Delivery.State.ValueType  # 4
+    """Was not needed any more before it was sent."""
+    STATE_FAILED: Delivery.State.ValueType  # 5
+    """The chat refuses it for good; `error` says why."""
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    chat: _builtins.str
+    """The chat, as the channel names it."""
+    state: Global___Delivery.State.ValueType
+    """How far."""
+    attempts: _builtins.int
+    """Tries begun."""
+    error: _builtins.str
+    """What went wrong last; empty: nothing."""
+    def __init__(
+        self,
+        *,
+        chat: _builtins.str = ...,
+        state: Global___Delivery.State.ValueType = ...,
+        attempts: _builtins.int = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "chat", b"chat", "error", b"error", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class NotifierServiceStub:
-    """Talks to people. What is to be said is stored first and said after, so that nothing is lost
-    when a channel is down. Today's channel is the console: a structured log line each.
+    """Talks to people, on Telegram or on the console. What is to be said is stored first and said after, in
+    order, so that nothing is lost when a channel is down.
     """
 
     def __init__(self, channel):
@@ -40,6 +40,16 @@ class NotifierServiceStub:
                 '/aiartist.notifier.v1.NotifierService/RequestApproval',
                 request_serializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.RequestApprovalRequest.SerializeToString,
                 response_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.RequestApprovalResponse.FromString,
+                _registered_method=True)
+        self.CloseApproval = channel.unary_unary(
+                '/aiartist.notifier.v1.NotifierService/CloseApproval',
+                request_serializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.CloseApprovalRequest.SerializeToString,
+                response_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.CloseApprovalResponse.FromString,
+                _registered_method=True)
+        self.ResendApproval = channel.unary_unary(
+                '/aiartist.notifier.v1.NotifierService/ResendApproval',
+                request_serializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.ResendApprovalRequest.SerializeToString,
+                response_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.ResendApprovalResponse.FromString,
                 _registered_method=True)
         self.Notify = channel.unary_unary(
                 '/aiartist.notifier.v1.NotifierService/Notify',
@@ -54,13 +64,28 @@ class NotifierServiceStub:
 
 
 class NotifierServiceServicer:
-    """Talks to people. What is to be said is stored first and said after, so that nothing is lost
-    when a channel is down. Today's channel is the console: a structured log line each.
+    """Talks to people, on Telegram or on the console. What is to be said is stored first and said after, in
+    order, so that nothing is lost when a channel is down.
     """
 
     def RequestApproval(self, request, context):
         """Asks for a decision about a take. Returns as soon as the question is stored; the answer comes
         as SchedulerService.DecideRun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseApproval(self, request, context):
+        """Ends a question: it was decided, wherever that was, or nobody needs to decide any more. People see
+        who decided what and when, and can't press its buttons any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendApproval(self, request, context):
+        """Asks the open question of a run once more, as a new message. NOT_FOUND where none is open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,6 +113,16 @@ def add_NotifierServiceServicer_to_server(servicer, server):
                     request_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.RequestApprovalRequest.FromString,
                     response_serializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.RequestApprovalResponse.SerializeToString,
             ),
+            'CloseApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseApproval,
+                    request_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.CloseApprovalRequest.FromString,
+                    response_serializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.CloseApprovalResponse.SerializeToString,
+            ),
+            'ResendApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendApproval,
+                    request_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.ResendApprovalRequest.FromString,
+                    response_serializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.ResendApprovalResponse.SerializeToString,
+            ),
             'Notify': grpc.unary_unary_rpc_method_handler(
                     servicer.Notify,
                     request_deserializer=aiartist_dot_notifier_dot_v1_dot_notifier__pb2.NotifyRequest.FromString,
@@ -107,8 +142,8 @@ def add_NotifierServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotifierService:
-    """Talks to people. What is to be said is stored first and said after, so that nothing is lost
-    when a channel is down. Today's channel is the console: a structured log line each.
+    """Talks to people, on Telegram or on the console. What is to be said is stored first and said after, in
+    order, so that nothing is lost when a channel is down.
     """
 
     @staticmethod
@@ -128,6 +163,60 @@ class NotifierService:
             '/aiartist.notifier.v1.NotifierService/RequestApproval',
             aiartist_dot_notifier_dot_v1_dot_notifier__pb2.RequestApprovalRequest.SerializeToString,
             aiartist_dot_notifier_dot_v1_dot_notifier__pb2.RequestApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.notifier.v1.NotifierService/CloseApproval',
+            aiartist_dot_notifier_dot_v1_dot_notifier__pb2.CloseApprovalRequest.SerializeToString,
+            aiartist_dot_notifier_dot_v1_dot_notifier__pb2.CloseApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.notifier.v1.NotifierService/ResendApproval',
+            aiartist_dot_notifier_dot_v1_dot_notifier__pb2.ResendApprovalRequest.SerializeToString,
+            aiartist_dot_notifier_dot_v1_dot_notifier__pb2.ResendApprovalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,8 +13,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NotifierServiceStub:
-    """Talks to people. What is to be said is stored first and said after, so that nothing is lost
-    when a channel is down. Today's channel is the console: a structured log line each.
+    """Talks to people, on Telegram or on the console. What is to be said is stored first and said after, in
+    order, so that nothing is lost when a channel is down.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -22,14 +22,20 @@ class NotifierServiceStub:
     """Asks for a decision about a take. Returns as soon as the question is stored; the answer comes
     as SchedulerService.DecideRun.
     """
+    CloseApproval: _aio.UnaryUnaryMultiCallable[_notifier_pb2.CloseApprovalRequest, _notifier_pb2.CloseApprovalResponse]
+    """Ends a question: it was decided, wherever that was, or nobody needs to decide any more. People see
+    who decided what and when, and can't press its buttons any more.
+    """
+    ResendApproval: _aio.UnaryUnaryMultiCallable[_notifier_pb2.ResendApprovalRequest, _notifier_pb2.ResendApprovalResponse]
+    """Asks the open question of a run once more, as a new message. NOT_FOUND where none is open."""
     Notify: _aio.UnaryUnaryMultiCallable[_notifier_pb2.NotifyRequest, _notifier_pb2.NotifyResponse]
     """Tells people something."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_notifier_pb2.ListMessagesRequest, _notifier_pb2.ListMessagesResponse]
     """What was said or waits to be said, newest first."""
 
 class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Talks to people. What is to be said is stored first and said after, so that nothing is lost
-    when a channel is down. Today's channel is the console: a structured log line each.
+    """Talks to people, on Telegram or on the console. What is to be said is stored first and said after, in
+    order, so that nothing is lost when a channel is down.
     """
 
     @_abc_1.abstractmethod
@@ -41,6 +47,24 @@ class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks for a decision about a take. Returns as soon as the question is stored; the answer comes
         as SchedulerService.DecideRun.
         """
+
+    @_abc_1.abstractmethod
+    def CloseApproval(
+        self,
+        request: _notifier_pb2.CloseApprovalRequest,
+        context: _aio.ServicerContext[_notifier_pb2.CloseApprovalRequest, _abc.Awaitable[_notifier_pb2.CloseApprovalResponse]],
+    ) -> _abc.Awaitable[_notifier_pb2.CloseApprovalResponse]:
+        """Ends a question: it was decided, wherever that was, or nobody needs to decide any more. People see
+        who decided what and when, and can't press its buttons any more.
+        """
+
+    @_abc_1.abstractmethod
+    def ResendApproval(
+        self,
+        request: _notifier_pb2.ResendApprovalRequest,
+        context: _aio.ServicerContext[_notifier_pb2.ResendApprovalRequest, _abc.Awaitable[_notifier_pb2.ResendApprovalResponse]],
+    ) -> _abc.Awaitable[_notifier_pb2.ResendApprovalResponse]:
+        """Asks the open question of a run once more, as a new message. NOT_FOUND where none is open."""
 
     @_abc_1.abstractmethod
     def Notify(

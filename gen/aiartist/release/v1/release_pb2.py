@@ -27,7 +27,7 @@ from aiartist.common.v1 import decision_pb2 as aiartist_dot_common_dot_v1_dot_de
 from aiartist.common.v1 import progress_pb2 as aiartist_dot_common_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aiartist/release/v1/release.proto\x12\x13\x61iartist.release.v1\x1a\x1e\x61iartist/common/v1/audio.proto\x1a!aiartist/common/v1/decision.proto\x1a!aiartist/common/v1/progress.proto\"m\n\x12ProduceTakeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rief_id\x18\x03 \x01(\t\x12\x13\n\x0btake_number\x18\x04 \x01(\r\x12\x0c\n\x04note\x18\x05 \x01(\t\"\x84\x01\n\x13ProduceTakeResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x31\n\x04take\x18\x02 \x01(\x0b\x32!.aiartist.release.v1.ProducedTakeH\x00\x42\x08\n\x06update\"\x90\x01\n\x0cProducedTake\x12\x0f\n\x07take_id\x18\x01 \x01(\t\x12+\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12\x16\n\x0e\x63ontent_digest\x18\x03 \x01(\t\x12*\n\x06review\x18\x04 \x01(\x0b\x32\x1a.aiartist.common.v1.Review\"|\n\x15PackageReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0f\n\x07take_id\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\"\x8d\x01\n\x16PackageReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x37\n\x07package\x18\x02 \x01(\x0b\x32$.aiartist.release.v1.PackagedReleaseH\x00\x42\x08\n\x06update\"j\n\x0fPackagedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x16\n\x0epackage_digest\x18\x02 \x01(\t\x12+\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1c.aiartist.common.v1.Artifact\"?\n\x15PublishReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\"\x92\x01\n\x16PublishReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12<\n\x0bpublication\x18\x02 \x01(\x0b\x32%.aiartist.release.v1.PublishedReleaseH\x00\x42\x08\n\x06update\"H\n\x10PublishedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\"*\n\x14VerifyReleaseRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\"w\n\x15VerifyReleaseResponse\x12\x35\n\x08problems\x18\x01 \x03(\x0b\x32#.aiartist.release.v1.PackageProblem\x12\x15\n\rfiles_checked\x18\x02 \x01(\r\x12\x10\n\x08location\x18\x03 \x01(\t\"/\n\x0ePackageProblem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\xb6\x03\n\x0eReleaseService\x12\x62\n\x0bProduceTake\x12\'.aiartist.release.v1.ProduceTakeRequest\x1a(.aiartist.release.v1.ProduceTakeResponse0\x01\x12k\n\x0ePackageRelease\x12*.aiartist.release.v1.PackageReleaseRequest\x1a+.aiartist.release.v1.PackageReleaseResponse0\x01\x12k\n\x0ePublishRelease\x12*.aiartist.release.v1.PublishReleaseRequest\x1a+.aiartist.release.v1.PublishReleaseResponse0\x01\x12\x66\n\rVerifyRelease\x12).aiartist.release.v1.VerifyReleaseRequest\x1a*.aiartist.release.v1.VerifyReleaseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aiartist/release/v1/release.proto\x12\x13\x61iartist.release.v1\x1a\x1e\x61iartist/common/v1/audio.proto\x1a!aiartist/common/v1/decision.proto\x1a!aiartist/common/v1/progress.proto\"m\n\x12ProduceTakeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rief_id\x18\x03 \x01(\t\x12\x13\n\x0btake_number\x18\x04 \x01(\r\x12\x0c\n\x04note\x18\x05 \x01(\t\"\x84\x01\n\x13ProduceTakeResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x31\n\x04take\x18\x02 \x01(\x0b\x32!.aiartist.release.v1.ProducedTakeH\x00\x42\x08\n\x06update\"\x9d\x02\n\x0cProducedTake\x12\x0f\n\x07take_id\x18\x01 \x01(\t\x12+\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12\x16\n\x0e\x63ontent_digest\x18\x03 \x01(\t\x12*\n\x06review\x18\x04 \x01(\x0b\x32\x1a.aiartist.common.v1.Review\x12-\n\x07preview\x18\x05 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12+\n\x05\x63over\x18\x06 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12/\n\tthumbnail\x18\x07 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\"|\n\x15PackageReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0f\n\x07take_id\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\"\x8d\x01\n\x16PackageReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x37\n\x07package\x18\x02 \x01(\x0b\x32$.aiartist.release.v1.PackagedReleaseH\x00\x42\x08\n\x06update\"j\n\x0fPackagedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x16\n\x0epackage_digest\x18\x02 \x01(\t\x12+\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1c.aiartist.common.v1.Artifact\"?\n\x15PublishReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\"\x92\x01\n\x16PublishReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12<\n\x0bpublication\x18\x02 \x01(\x0b\x32%.aiartist.release.v1.PublishedReleaseH\x00\x42\x08\n\x06update\"H\n\x10PublishedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\"*\n\x14VerifyReleaseRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\"w\n\x15VerifyReleaseResponse\x12\x35\n\x08problems\x18\x01 \x03(\x0b\x32#.aiartist.release.v1.PackageProblem\x12\x15\n\rfiles_checked\x18\x02 \x01(\r\x12\x10\n\x08location\x18\x03 \x01(\t\"E\n\x13ReadArtifactRequest\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\"$\n\x14ReadArtifactResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"/\n\x0ePackageProblem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\x9d\x04\n\x0eReleaseService\x12\x62\n\x0bProduceTake\x12\'.aiartist.release.v1.ProduceTakeRequest\x1a(.aiartist.release.v1.ProduceTakeResponse0\x01\x12k\n\x0ePackageRelease\x12*.aiartist.release.v1.PackageReleaseRequest\x1a+.aiartist.release.v1.PackageReleaseResponse0\x01\x12k\n\x0ePublishRelease\x12*.aiartist.release.v1.PublishReleaseRequest\x1a+.aiartist.release.v1.PublishReleaseResponse0\x01\x12\x66\n\rVerifyRelease\x12).aiartist.release.v1.VerifyReleaseRequest\x1a*.aiartist.release.v1.VerifyReleaseResponse\x12\x65\n\x0cReadArtifact\x12(.aiartist.release.v1.ReadArtifactRequest\x1a).aiartist.release.v1.ReadArtifactResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,25 +39,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCETAKERESPONSE']._serialized_start=272
   _globals['_PRODUCETAKERESPONSE']._serialized_end=404
   _globals['_PRODUCEDTAKE']._serialized_start=407
-  _globals['_PRODUCEDTAKE']._serialized_end=551
-  _globals['_PACKAGERELEASEREQUEST']._serialized_start=553
-  _globals['_PACKAGERELEASEREQUEST']._serialized_end=677
-  _globals['_PACKAGERELEASERESPONSE']._serialized_start=680
-  _globals['_PACKAGERELEASERESPONSE']._serialized_end=821
-  _globals['_PACKAGEDRELEASE']._serialized_start=823
-  _globals['_PACKAGEDRELEASE']._serialized_end=929
-  _globals['_PUBLISHRELEASEREQUEST']._serialized_start=931
-  _globals['_PUBLISHRELEASEREQUEST']._serialized_end=994
-  _globals['_PUBLISHRELEASERESPONSE']._serialized_start=997
-  _globals['_PUBLISHRELEASERESPONSE']._serialized_end=1143
-  _globals['_PUBLISHEDRELEASE']._serialized_start=1145
-  _globals['_PUBLISHEDRELEASE']._serialized_end=1217
-  _globals['_VERIFYRELEASEREQUEST']._serialized_start=1219
-  _globals['_VERIFYRELEASEREQUEST']._serialized_end=1261
-  _globals['_VERIFYRELEASERESPONSE']._serialized_start=1263
-  _globals['_VERIFYRELEASERESPONSE']._serialized_end=1382
-  _globals['_PACKAGEPROBLEM']._serialized_start=1384
-  _globals['_PACKAGEPROBLEM']._serialized_end=1431
-  _globals['_RELEASESERVICE']._serialized_start=1434
-  _globals['_RELEASESERVICE']._serialized_end=1872
+  _globals['_PRODUCEDTAKE']._serialized_end=692
+  _globals['_PACKAGERELEASEREQUEST']._serialized_start=694
+  _globals['_PACKAGERELEASEREQUEST']._serialized_end=818
+  _globals['_PACKAGERELEASERESPONSE']._serialized_start=821
+  _globals['_PACKAGERELEASERESPONSE']._serialized_end=962
+  _globals['_PACKAGEDRELEASE']._serialized_start=964
+  _globals['_PACKAGEDRELEASE']._serialized_end=1070
+  _globals['_PUBLISHRELEASEREQUEST']._serialized_start=1072
+  _globals['_PUBLISHRELEASEREQUEST']._serialized_end=1135
+  _globals['_PUBLISHRELEASERESPONSE']._serialized_start=1138
+  _globals['_PUBLISHRELEASERESPONSE']._serialized_end=1284
+  _globals['_PUBLISHEDRELEASE']._serialized_start=1286
+  _globals['_PUBLISHEDRELEASE']._serialized_end=1358
+  _globals['_VERIFYRELEASEREQUEST']._serialized_start=1360
+  _globals['_VERIFYRELEASEREQUEST']._serialized_end=1402
+  _globals['_VERIFYRELEASERESPONSE']._serialized_start=1404
+  _globals['_VERIFYRELEASERESPONSE']._serialized_end=1523
+  _globals['_READARTIFACTREQUEST']._serialized_start=1525
+  _globals['_READARTIFACTREQUEST']._serialized_end=1594
+  _globals['_READARTIFACTRESPONSE']._serialized_start=1596
+  _globals['_READARTIFACTRESPONSE']._serialized_end=1632
+  _globals['_PACKAGEPROBLEM']._serialized_start=1634
+  _globals['_PACKAGEPROBLEM']._serialized_end=1681
+  _globals['_RELEASESERVICE']._serialized_start=1684
+  _globals['_RELEASESERVICE']._serialized_end=2225
 # @@protoc_insertion_point(module_scope)

@@ -101,10 +101,15 @@ class ProducedTake(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     CONTENT_DIGEST_FIELD_NUMBER: _builtins.int
     REVIEW_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
+    COVER_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     take_id: _builtins.str
     """The take's id in artist_db."""
     content_digest: _builtins.str
-    """SHA-256 over the master and the brief, as `sha256:` and 64 hex digits: what a decision is about."""
+    """SHA-256 over the master, the cover and the brief, as `sha256:` and 64 hex digits: what a decision
+    is about.
+    """
     @_builtins.property
     def audio(self) -> _audio_pb2.Artifact:
         """The master."""
@@ -113,6 +118,18 @@ class ProducedTake(_message.Message):
     def review(self) -> _audio_pb2.Review:
         """What the machine found in the audio."""
 
+    @_builtins.property
+    def preview(self) -> _audio_pb2.Artifact:
+        """The whole take as `audio/mpeg`, small enough for a chat."""
+
+    @_builtins.property
+    def cover(self) -> _audio_pb2.Artifact:
+        """The cover that a release of this take gets, `image/jpeg`, 3000 x 3000."""
+
+    @_builtins.property
+    def thumbnail(self) -> _audio_pb2.Artifact:
+        """The same cover, `image/jpeg`, 320 x 320, at most 200,000 bytes."""
+
     def __init__(
         self,
         *,
@@ -120,10 +137,13 @@ class ProducedTake(_message.Message):
         audio: _audio_pb2.Artifact | None = ...,
         content_digest: _builtins.str = ...,
         review: _audio_pb2.Review | None = ...,
+        preview: _audio_pb2.Artifact | None = ...,
+        cover: _audio_pb2.Artifact | None = ...,
+        thumbnail: _audio_pb2.Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "review", b"review"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "cover", b"cover", "preview", b"preview", "review", b"review", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "content_digest", b"content_digest", "review", b"review", "take_id", b"take_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "content_digest", b"content_digest", "cover", b"cover", "preview", b"preview", "review", b"review", "take_id", b"take_id", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -370,6 +390,52 @@ class VerifyReleaseResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VerifyReleaseResponse: _TypeAlias = VerifyReleaseResponse  # noqa: Y015
+
+@_typing.final
+class ReadArtifactRequest(_message.Message):
+    """See ReleaseService.ReadArtifact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def artifact(self) -> _audio_pb2.Artifact:
+        """The artifact as it is kept elsewhere, with path and hash. Required."""
+
+    def __init__(
+        self,
+        *,
+        artifact: _audio_pb2.Artifact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadArtifactRequest: _TypeAlias = ReadArtifactRequest  # noqa: Y015
+
+@_typing.final
+class ReadArtifactResponse(_message.Message):
+    """See ReleaseService.ReadArtifact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """The next piece; at most 1 MiB."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadArtifactResponse: _TypeAlias = ReadArtifactResponse  # noqa: Y015
 
 @_typing.final
 class PackageProblem(_message.Message):

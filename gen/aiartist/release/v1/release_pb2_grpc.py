@@ -59,6 +59,11 @@ class ReleaseServiceStub:
                 request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.VerifyReleaseRequest.SerializeToString,
                 response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.VerifyReleaseResponse.FromString,
                 _registered_method=True)
+        self.ReadArtifact = channel.unary_stream(
+                '/aiartist.release.v1.ReleaseService/ReadArtifact',
+                request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.ReadArtifactRequest.SerializeToString,
+                response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.ReadArtifactResponse.FromString,
+                _registered_method=True)
 
 
 class ReleaseServiceServicer:
@@ -101,6 +106,14 @@ class ReleaseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadArtifact(self, request, context):
+        """The bytes of an artifact, in pieces. DATA_LOSS with `ERROR_REASON_CORRUPT_ARTIFACT` where it is
+        missing or, at the end of the stream, not what its hash says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReleaseServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -123,6 +136,11 @@ def add_ReleaseServiceServicer_to_server(servicer, server):
                     servicer.VerifyRelease,
                     request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.VerifyReleaseRequest.FromString,
                     response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.VerifyReleaseResponse.SerializeToString,
+            ),
+            'ReadArtifact': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadArtifact,
+                    request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.ReadArtifactRequest.FromString,
+                    response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.ReadArtifactResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -238,6 +256,33 @@ class ReleaseService:
             '/aiartist.release.v1.ReleaseService/VerifyRelease',
             aiartist_dot_release_dot_v1_dot_release__pb2.VerifyReleaseRequest.SerializeToString,
             aiartist_dot_release_dot_v1_dot_release__pb2.VerifyReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadArtifact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aiartist.release.v1.ReleaseService/ReadArtifact',
+            aiartist_dot_release_dot_v1_dot_release__pb2.ReadArtifactRequest.SerializeToString,
+            aiartist_dot_release_dot_v1_dot_release__pb2.ReadArtifactResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class ReleaseServiceStub:
     """Checks a package in the artifact store, or a published one: every file's hash, the audio, the
     cover, the metadata. Problems are a result, not an error.
     """
+    ReadArtifact: _aio.UnaryStreamMultiCallable[_release_pb2.ReadArtifactRequest, _release_pb2.ReadArtifactResponse]
+    """The bytes of an artifact, in pieces. DATA_LOSS with `ERROR_REASON_CORRUPT_ARTIFACT` where it is
+    missing or, at the end of the stream, not what its hash says.
+    """
 
 class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
@@ -84,6 +88,16 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_release_pb2.VerifyReleaseResponse]:
         """Checks a package in the artifact store, or a published one: every file's hash, the audio, the
         cover, the metadata. Problems are a result, not an error.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadArtifact(
+        self,
+        request: _release_pb2.ReadArtifactRequest,
+        context: _aio.ServicerContext[_release_pb2.ReadArtifactRequest, _abc.AsyncIterator[_release_pb2.ReadArtifactResponse]],
+    ) -> _abc.AsyncIterator[_release_pb2.ReadArtifactResponse]:
+        """The bytes of an artifact, in pieces. DATA_LOSS with `ERROR_REASON_CORRUPT_ARTIFACT` where it is
+        missing or, at the end of the stream, not what its hash says.
         """
 
 def add_ReleaseServiceServicer_to_server(servicer: ReleaseServiceServicer, server: _aio.Server) -> None: ...

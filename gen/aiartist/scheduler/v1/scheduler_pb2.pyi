@@ -147,6 +147,8 @@ class Run(_message.Message):
     APPROVAL_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     STARTED_BY_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    ON_SILENCE_FIELD_NUMBER: _builtins.int
+    TAKES_WANTED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`run_` and 26 characters. Set by the service."""
     artist_id: _builtins.str
@@ -173,6 +175,12 @@ class Run(_message.Message):
     """Who or what started it: `operator`, `cadence`."""
     title: _builtins.str
     """The title, as soon as the song has one."""
+    on_silence: _decision_pb2.SilenceAnswer.ValueType
+    """What happens when nobody answers, as the artist was set when the question was asked; unspecified
+    until then.
+    """
+    takes_wanted: _builtins.int
+    """How many takes are made before a person is asked; 1 to 5."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageExecution]:
         """The stages so far, in order, one entry for each take of a stage."""
@@ -195,7 +203,7 @@ class Run(_message.Message):
 
     @_builtins.property
     def approval_expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When a waiting approval expires; absent unless AWAITING_APPROVAL."""
+        """When silence is answered as `on_silence` says; absent unless AWAITING_APPROVAL, and where it holds."""
 
     def __init__(
         self,
@@ -219,10 +227,12 @@ class Run(_message.Message):
         approval_expires_at: _timestamp_pb2.Timestamp | None = ...,
         started_by: _builtins.str = ...,
         title: _builtins.str = ...,
+        on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
+        takes_wanted: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approval_expires_at", b"approval_expires_at", "created_at", b"created_at", "decision", b"decision", "error", b"error", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_expires_at", b"approval_expires_at", "artist_id", b"artist_id", "autopilot", b"autopilot", "brief_id", b"brief_id", "content_digest", b"content_digest", "created_at", b"created_at", "decision", b"decision", "error", b"error", "id", b"id", "location", b"location", "release_id", b"release_id", "stage", b"stage", "stages", b"stages", "started_by", b"started_by", "state", b"state", "take_id", b"take_id", "take_number", b"take_number", "title", b"title", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_expires_at", b"approval_expires_at", "artist_id", b"artist_id", "autopilot", b"autopilot", "brief_id", b"brief_id", "content_digest", b"content_digest", "created_at", b"created_at", "decision", b"decision", "error", b"error", "id", b"id", "location", b"location", "on_silence", b"on_silence", "release_id", b"release_id", "stage", b"stage", "stages", b"stages", "started_by", b"started_by", "state", b"state", "take_id", b"take_id", "take_number", b"take_number", "takes_wanted", b"takes_wanted", "title", b"title", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -458,6 +468,7 @@ class StartRunRequest(_message.Message):
     ARTIST_ID_FIELD_NUMBER: _builtins.int
     AUTOPILOT_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    TAKES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable; see the service."""
     artist_id: _builtins.str
@@ -466,6 +477,10 @@ class StartRunRequest(_message.Message):
     """Whether autopilot decides; absent: as the artist is set."""
     note: _builtins.str
     """A wish for the songwriter; at most 1,000 characters."""
+    takes: _builtins.int
+    """How many takes that pass their review are made before a person is asked; 1 to 5, 0: as the
+    scheduler is set. Autopilot takes the first.
+    """
     def __init__(
         self,
         *,
@@ -473,10 +488,11 @@ class StartRunRequest(_message.Message):
         artist_id: _builtins.str = ...,
         autopilot: _builtins.bool | None = ...,
         note: _builtins.str = ...,
+        takes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_autopilot", b"_autopilot", "autopilot", b"autopilot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_autopilot", b"_autopilot", "artist_id", b"artist_id", "autopilot", b"autopilot", "note", b"note", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_autopilot", b"_autopilot", "artist_id", b"artist_id", "autopilot", b"autopilot", "note", b"note", "request_id", b"request_id", "takes", b"takes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__autopilot: _TypeAlias = _typing.Literal["autopilot"]  # noqa: Y015
     _WhichOneofArgType__autopilot: _TypeAlias = _typing.Literal["_autopilot", b"_autopilot"]  # noqa: Y015
@@ -684,6 +700,7 @@ class DecideRunRequest(_message.Message):
     CONTENT_DIGEST_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
+    TAKE_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable; see the service."""
     run_id: _builtins.str
@@ -691,11 +708,13 @@ class DecideRunRequest(_message.Message):
     verdict: _decision_pb2.Verdict.ValueType
     """APPROVED, REJECTED, REGENERATE_TAKE or REGENERATE_BRIEF. Required."""
     content_digest: _builtins.str
-    """The run's `content_digest` as the person saw it. Required."""
+    """The take's `content_digest` as the person saw it. Required."""
     reason: _builtins.str
     """The reason of a rejection (required there) or the note of a regeneration; at most 1,000 characters."""
     decided_by: _builtins.str
     """Who decides, for example `cli:vera`. Required."""
+    take_id: _builtins.str
+    """Which take of the run, where several passed their review; empty: the newest. Only with APPROVED."""
     def __init__(
         self,
         *,
@@ -705,10 +724,11 @@ class DecideRunRequest(_message.Message):
         content_digest: _builtins.str = ...,
         reason: _builtins.str = ...,
         decided_by: _builtins.str = ...,
+        take_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_digest", b"content_digest", "decided_by", b"decided_by", "reason", b"reason", "request_id", b"request_id", "run_id", b"run_id", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_digest", b"content_digest", "decided_by", b"decided_by", "reason", b"reason", "request_id", b"request_id", "run_id", b"run_id", "take_id", b"take_id", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -841,3 +861,82 @@ class RetryRunResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryRunResponse: _TypeAlias = RetryRunResponse  # noqa: Y015
+
+@_typing.final
+class GetStatusRequest(_message.Message):
+    """See SchedulerService.GetStatus."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatusRequest: _TypeAlias = GetStatusRequest  # noqa: Y015
+
+@_typing.final
+class GetStatusResponse(_message.Message):
+    """See SchedulerService.GetStatus."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: _builtins.int
+    WAITING_SINCE_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    places: _builtins.int
+    """How many runs may be under way at once."""
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
+        """Runs by state: of the final states those that ended in the last 24 hours, of the others all. States
+        without runs are left out.
+        """
+
+    @_builtins.property
+    def waiting_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when the run waits that has waited longest for a decision; absent: none waits."""
+
+    def __init__(
+        self,
+        *,
+        runs: _abc.Iterable[Global___StateCount] | None = ...,
+        waiting_since: _timestamp_pb2.Timestamp | None = ...,
+        places: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["waiting_since", b"waiting_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places", "runs", b"runs", "waiting_since", b"waiting_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class StateCount(_message.Message):
+    """How many runs are in a state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    state: Global___RunState.ValueType
+    """Which state."""
+    count: _builtins.int
+    """How many runs."""
+    def __init__(
+        self,
+        *,
+        state: Global___RunState.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateCount: _TypeAlias = StateCount  # noqa: Y015

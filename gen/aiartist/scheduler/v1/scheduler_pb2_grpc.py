@@ -74,6 +74,11 @@ class SchedulerServiceStub:
                 request_serializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.RetryRunRequest.SerializeToString,
                 response_deserializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.RetryRunResponse.FromString,
                 _registered_method=True)
+        self.GetStatus = channel.unary_unary(
+                '/aiartist.scheduler.v1.SchedulerService/GetStatus',
+                request_serializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.GetStatusResponse.FromString,
+                _registered_method=True)
 
 
 class SchedulerServiceServicer:
@@ -133,6 +138,13 @@ class SchedulerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStatus(self, request, context):
+        """How the work stands: runs by state, and how long people have been waited for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SchedulerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -170,6 +182,11 @@ def add_SchedulerServiceServicer_to_server(servicer, server):
                     servicer.RetryRun,
                     request_deserializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.RetryRunRequest.FromString,
                     response_serializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.RetryRunResponse.SerializeToString,
+            ),
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.GetStatusRequest.FromString,
+                    response_serializer=aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.GetStatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -366,6 +383,33 @@ class SchedulerService:
             '/aiartist.scheduler.v1.SchedulerService/RetryRun',
             aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.RetryRunRequest.SerializeToString,
             aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.RetryRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.scheduler.v1.SchedulerService/GetStatus',
+            aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.GetStatusRequest.SerializeToString,
+            aiartist_dot_scheduler_dot_v1_dot_scheduler__pb2.GetStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class SchedulerServiceStub:
     """Ends a run that is not final."""
     RetryRun: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RetryRunRequest, _scheduler_pb2.RetryRunResponse]
     """Takes a FAILED run up again at the stage that failed."""
+    GetStatus: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetStatusRequest, _scheduler_pb2.GetStatusResponse]
+    """How the work stands: runs by state, and how long people have been waited for."""
 
 class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Owns runs: when one starts, which stage is next, and what was decided.
@@ -99,5 +101,13 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_scheduler_pb2.RetryRunRequest, _abc.Awaitable[_scheduler_pb2.RetryRunResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.RetryRunResponse]:
         """Takes a FAILED run up again at the stage that failed."""
+
+    @_abc_1.abstractmethod
+    def GetStatus(
+        self,
+        request: _scheduler_pb2.GetStatusRequest,
+        context: _aio.ServicerContext[_scheduler_pb2.GetStatusRequest, _abc.Awaitable[_scheduler_pb2.GetStatusResponse]],
+    ) -> _abc.Awaitable[_scheduler_pb2.GetStatusResponse]:
+        """How the work stands: runs by state, and how long people have been waited for."""
 
 def add_SchedulerServiceServicer_to_server(servicer: SchedulerServiceServicer, server: _aio.Server) -> None: ...
