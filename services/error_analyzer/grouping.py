@@ -73,6 +73,11 @@ class Batch:
     occurrences: Sequence[Occurrences]
 
 
+def culprit_of(occurrences: Occurrences) -> str:
+    """The failing function, or at least the service."""
+    return occurrences.group.culprit or occurrences.samples[0].service
+
+
 def group_events(events: Sequence[Event]) -> Batch:
     """Redacts and groups a batch; groups stand in the order of their first event.
 

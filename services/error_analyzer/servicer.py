@@ -22,7 +22,16 @@ from services.chassis.errors import (
 from services.chassis.ids import derived_id
 from services.chassis.logs import get_logger
 from services.error_analyzer import metrics
-from services.error_analyzer.grouping import Batch, Event, Occurrences, Sample, TracedFrame, group_events
+from services.error_analyzer.grouping import (
+    Batch,
+    Event,
+    Occurrences,
+    Sample,
+    TracedFrame,
+    culprit_of,
+    group_events,
+)
+from services.error_analyzer.teller import Teller
 
 MAX_EVENTS = 500
 MAX_VIOLATIONS = 20
@@ -33,10 +42,11 @@ _log = get_logger("error_analyzer")
 
 
 class ErrorAnalyzerServicer(error_analyzer_pb2_grpc.ErrorAnalyzerServiceServicer):
-    """Stateless: the same batch gives the same groups in any process."""
+    """The same batch gives the same groups in any process."""
 
-    def __init__(self, artist_db: artist_db_pb2_grpc.ArtistDbServiceStub) -> None:
+    def __init__(self, artist_db: artist_db_pb2_grpc.ArtistDbServiceStub, teller: Teller) -> None:
         self._artist_db = artist_db
+        self._teller = teller
 
     async def IngestErrors(
         self, request: error_analyzer_pb2.IngestErrorsRequest, context: Any
@@ -54,8 +64,9 @@ class ErrorAnalyzerServicer(error_analyzer_pb2_grpc.ErrorAnalyzerServiceServicer
                     "new error group",
                     fingerprint=occurrences.group.fingerprint,
                     title=occurrences.group.title,
-                    culprit=_culprit(occurrences),
+                    culprit=culprit_of(occurrences),
                 )
+                self._teller.new_group(occurrences)
         return error_analyzer_pb2.IngestErrorsResponse(fingerprints=batch.fingerprints)
 
     async def _store(self, request_id: str, batch: Batch) -> Sequence[str]:
@@ -117,15 +128,10 @@ def occurrences_to_proto(occurrences: Occurrences) -> artist_db_pb2.ErrorOccurre
     return artist_db_pb2.ErrorOccurrences(
         fingerprint=occurrences.group.fingerprint,
         title=occurrences.group.title,
-        culprit=_culprit(occurrences),
+        culprit=culprit_of(occurrences),
         count=occurrences.count,
         samples=[_sample_to_proto(sample) for sample in occurrences.samples],
     )
-
-
-def _culprit(occurrences: Occurrences) -> str:
-    """The failing function, or at least the service."""
-    return occurrences.group.culprit or occurrences.samples[0].service
 
 
 def _sample_to_proto(sample: Sample) -> artist_db_pb2.ErrorSample:

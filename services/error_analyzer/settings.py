@@ -14,6 +14,8 @@ class Settings(ChassisSettings):
     """Prometheus port; 0: any free one."""
     artist_db_addr: str = "127.0.0.1:50052"
     """Where error groups are stored."""
+    notifier_addr: str = "127.0.0.1:50055"
+    """Where notifier is: people are told there of new error groups."""
     ship_errors: bool = False
     """Always False: this service never sends its own errors to itself."""
 

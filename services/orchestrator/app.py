@@ -3,6 +3,7 @@
 from aiartist.orchestrator.v1 import orchestrator_pb2
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
 from services.chassis.lifecycle import App
+from services.chassis.notices import Notices
 from services.orchestrator import metrics
 from services.orchestrator.gateway.gateway import Gateway
 from services.orchestrator.gateway.ledger import Ledger
@@ -26,9 +27,10 @@ async def build(settings: Settings) -> App:
         upstream = Upstreams(catalog)
         app.on_close(upstream.close)
         artist_db = await app.channel(settings.artist_db_addr)
-        ledger = Ledger(artist_db, lease_s=settings.orchestrator_lease_s)
+        notices = Notices(await app.channel(settings.notifier_addr))
+        teller = Teller(notices)
+        ledger = Ledger(artist_db, teller, lease_s=settings.orchestrator_lease_s)
         app.on_close(ledger.close)
-        teller = Teller(await app.channel(settings.notifier_addr))
         gateway = Gateway(catalog, upstream, ledger, teller)
         app.on_close(gateway.close)
         metrics.watch(catalog, gateway.gate)
@@ -44,7 +46,7 @@ async def build(settings: Settings) -> App:
             metrics_port=settings.metrics_port,
         )
         app.spawn("leases of calls", ledger.renew())
-        app.spawn("notices", teller.run())
+        app.spawn("notices", notices.run())
         if upstream.litellm is not None:
             # Calls wait for the import by themselves; readiness does not.
             app.spawn("import of litellm", upstream.litellm.watch_import())

@@ -53,7 +53,7 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         announcer = Announcer(store, notifier, app.closing)
         by_name = {stage.name: stage for stage in pipeline_stages}
         driver = Driver(store, machine, by_name, admission, announcer, closing=app.closing)
-        clock = Clock(store, machine, pipeline, admission, artist_db, app.closing)
+        clock = Clock(store, machine, admission, announcer, artist_db, app.closing)
         worker = Worker(
             database,
             heartbeat_timeout_s=settings.scheduler_heartbeat_timeout_s,
@@ -68,7 +68,7 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         app.spawn("cadence clock", clock.tick_cadence(settings.scheduler_cadence_tick_s))
         app.ready_when("database", store.ping)
         app.serve(
-            SchedulerServicer(store, machine, pipeline, admission, artist_db, app.closing),
+            SchedulerServicer(store, machine, admission, announcer, artist_db, app.closing),
             scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server,
             scheduler_pb2.DESCRIPTOR,
             port=settings.port,
@@ -85,4 +85,5 @@ def _limits(settings: Settings) -> Limits:
         backoff_base_s=settings.scheduler_backoff_base_s,
         backoff_max_s=settings.scheduler_backoff_max_s,
         approval_ttl_s=settings.scheduler_approval_ttl_s,
+        takes=settings.scheduler_takes,
     )

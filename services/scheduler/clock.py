@@ -1,4 +1,4 @@
-"""What happens by time alone: retries that are due, approvals that expire, artists whose turn it is."""
+"""What happens by time alone: retries that are due, silence that is answered, artists whose turn it is."""
 
 import asyncio
 from datetime import UTC
@@ -13,13 +13,14 @@ from services.chassis.ids import new_id
 from services.chassis.outage import Outage
 from services.scheduler import metrics
 from services.scheduler.admission import Admission
+from services.scheduler.announce import Announcer
 from services.scheduler.cadence import Cadence, Regular, due_now
-from services.scheduler.domain import Machine, Pipeline, Run, RunState
+from services.scheduler.domain import Machine
 from services.scheduler.stages.streams import SHORT_CALL_S
 from services.scheduler.store import Store
 from services.scheduler.waiting import first_of
 
-EXPIRE_BATCH = 100
+SILENCE_BATCH = 100
 PAGE = 500
 
 _log = logs.get_logger("scheduler.clock")
@@ -32,24 +33,24 @@ class Clock:
         self,
         store: Store,
         machine: Machine,
-        pipeline: Pipeline,
         admission: Admission,
+        announcer: Announcer,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         closing: asyncio.Event,
     ) -> None:
         self._store = store
         self._admission = admission
+        self._announcer = announcer
         self._machine = machine
-        self._pipeline = pipeline
         self._artist_db = artist_db
         self._closing = closing
 
     async def tick_runs(self, every_s: float) -> None:
-        """Expires approvals, rescues runs, and wakes the admission for runs whose time has come."""
+        """Answers silence, rescues runs, and wakes the admission for runs whose time has come."""
         database = Outage(_log, "the database")
         while not self._closing.is_set():
             try:
-                await self.expire()
+                await self.answer_silence()
                 await self.rescue()
                 if await self._store.anybody_wants_a_place():
                     self._admission.wake()
@@ -80,23 +81,23 @@ class Clock:
         if rescued:
             _log.warning("runs had lost their jobs and got new ones", run_ids=rescued)
 
-    async def expire(self) -> None:
-        for run in await self._store.expired(EXPIRE_BATCH):
-            expired = await self._store.save(self._machine.expire(run))
-            if expired is not None:
-                _log.info("approval expired", run_id=run.id, artist_id=run.artist_id)
+    async def answer_silence(self) -> None:
+        """Ends or approves what nobody answered in time, as each run says."""
+        for run in await self._store.expired(SILENCE_BATCH):
+            answered = await self._store.save(self._machine.answer_silence(run))
+            if answered is not None:
+                self._admission.wake()
+                self._announcer.wake()
+                _log.info(
+                    "nobody answered in time", run_id=run.id, artist_id=run.artist_id, state=answered.state
+                )
 
     async def start_due(self) -> None:
         artists = await self._regulars()
         last_runs = await self._store.last_runs([artist.artist_id for artist in artists])
         for due in due_now(artists, last_runs, await self._store.now()):
-            run = Run(
-                id=new_id("run"),
-                artist_id=due.regular.artist_id,
-                state=RunState.QUEUED,
-                stage=self._pipeline.first,
-                autopilot=due.regular.autopilot,
-                started_by="cadence",
+            run = self._machine.new(
+                new_id("run"), due.regular.artist_id, autopilot=due.regular.autopilot, started_by="cadence"
             )
             async with self._store.transaction() as connection:
                 started = await self._store.insert(connection, run, due_at=due.due_at)

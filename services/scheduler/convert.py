@@ -7,8 +7,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from aiartist.common.v1 import decision_pb2, progress_pb2
 from aiartist.scheduler.v1 import scheduler_pb2
-from services.scheduler.domain import Decision, Run, RunError, RunState, StageName, Verdict
-from services.scheduler.records import EventRecord, ProgressRecord, StageRecord
+from services.scheduler.domain import Decision, Run, RunError, RunState, Silence, StageName, Verdict
+from services.scheduler.records import EventRecord, ProgressRecord, StageRecord, StatusRecord
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
@@ -33,6 +33,18 @@ def stage_to_proto(stage: StageName) -> scheduler_pb2.StageName.ValueType:
 
 def verdict_from_proto(verdict: decision_pb2.Verdict.ValueType) -> Verdict:
     return Verdict(decision_pb2.Verdict.Name(verdict).removeprefix("VERDICT_"))
+
+
+def silence_to_proto(silence: Silence | None) -> decision_pb2.SilenceAnswer.ValueType:
+    if silence is None:
+        return decision_pb2.SILENCE_ANSWER_UNSPECIFIED
+    return decision_pb2.SilenceAnswer.Value(f"SILENCE_ANSWER_{silence}")
+
+
+def silence_from_proto(answer: decision_pb2.SilenceAnswer.ValueType) -> Silence:
+    """HOLD where it says nothing, or nothing that this version knows."""
+    known = {silence_to_proto(silence): silence for silence in Silence}
+    return known.get(answer, Silence.HOLD)
 
 
 def decision_to_proto(decision: Decision | None) -> decision_pb2.Decision | None:
@@ -74,6 +86,8 @@ def run_to_proto(run: Run, stages: Sequence[StageRecord] = ()) -> scheduler_pb2.
         approval_expires_at=timestamp(run.approval_expires_at),
         started_by=run.started_by,
         title=run.title,
+        on_silence=silence_to_proto(run.on_silence),
+        takes_wanted=run.takes_wanted,
     )
 
 
@@ -86,6 +100,18 @@ def _stage(record: StageRecord) -> scheduler_pb2.StageExecution:
         started_at=timestamp(record.started_at),
         ended_at=timestamp(record.ended_at),
         error=error_to_proto(record.error),
+    )
+
+
+def status_to_proto(status: StatusRecord) -> scheduler_pb2.GetStatusResponse:
+    return scheduler_pb2.GetStatusResponse(
+        runs=[
+            scheduler_pb2.StateCount(state=state_to_proto(state), count=status.runs[state])
+            for state in RunState
+            if state in status.runs
+        ],
+        waiting_since=timestamp(status.waiting_since),
+        places=status.places,
     )
 
 

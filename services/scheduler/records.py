@@ -1,6 +1,6 @@
 """Rows of the database as values, and steps of a run as the database takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,12 +8,14 @@ from typing import Any
 import asyncpg
 
 from services.scheduler.domain import (
+    Closing,
     Decision,
     Event,
     Place,
     Run,
     RunError,
     RunState,
+    Silence,
     StageChange,
     StageName,
     Verdict,
@@ -73,8 +75,31 @@ class News:
     """Of the stage that the run is in."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClosingRecord:
+    """A question that is over and of which notifier has not been told."""
+
+    id: int
+    run_id: str
+    request_id: str
+    content_digest: str
+    decision: Decision | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRecord:
+    """How the work stands."""
+
+    runs: Mapping[RunState, int]
+    """By state; of the final ones those of the last 24 hours."""
+    waiting_since: datetime | None
+    """Of the run that has waited longest for a decision."""
+    places: int
+    """How many runs may be under way at once."""
+
+
 def run_of(row: asyncpg.Record) -> Run:
-    decision = row["decision"]
     return Run(
         id=row["id"],
         artist_id=row["artist_id"],
@@ -95,20 +120,46 @@ def run_of(row: asyncpg.Record) -> Run:
         content_digest=row["content_digest"],
         release_id=row["release_id"],
         location=row["location"],
-        decision=None
-        if decision is None
-        else Decision(
-            Verdict(decision["verdict"]),
-            decision["content_digest"],
-            decision["decided_by"],
-            decision["reason"],
-            row["decided_at"],
-        ),
+        takes_wanted=row["takes_wanted"],
+        takes_left=row["takes_left"],
+        decision=_decision_of(row),
         error=error_of(row["error"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        on_silence=_silence_of(row),
         approval_expires_at=row["approval_expires_at"],
     )
+
+
+def closing_of(row: asyncpg.Record) -> ClosingRecord:
+    return ClosingRecord(
+        row["id"],
+        row["run_id"],
+        row["request_id"],
+        row["content_digest"],
+        _decision_of(row),
+        row["reason"],
+    )
+
+
+def _decision_of(row: asyncpg.Record) -> Decision | None:
+    decision = row["decision"]
+    if decision is None:
+        return None
+    return Decision(
+        Verdict(decision["verdict"]),
+        decision["content_digest"],
+        decision["decided_by"],
+        decision["reason"],
+        row["decided_at"],
+    )
+
+
+def _silence_of(row: asyncpg.Record) -> Silence | None:
+    if row["on_silence"]:
+        return Silence(row["on_silence"])
+    # Asked by a version that let every question expire.
+    return Silence.EXPIRE if row["approval_expires_at"] is not None else None
 
 
 def error_of(value: dict[str, Any] | None) -> RunError | None:
@@ -140,6 +191,15 @@ def event_json(event: Event) -> dict[str, Any]:
         "attempt": event.attempt,
         "error": error_json(event.error),
         "message": event.message,
+    }
+
+
+def closing_json(closing: Closing) -> dict[str, Any]:
+    return {
+        "request_id": closing.request_id,
+        "content_digest": closing.content_digest,
+        "decided": closing.decided,
+        "reason": closing.reason,
     }
 
 

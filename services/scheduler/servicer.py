@@ -4,32 +4,29 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias, TypeVar
 
+import grpc
+
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from aiartist.common.v1 import decision_pb2
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 from services.chassis.clients import deadline_s
 from services.chassis.database import Connection
-from services.chassis.errors import FieldViolation, InvalidInput, NotFound, WrongState
+from services.chassis.errors import FieldViolation, InvalidInput, NotFound, WrongState, remote_error
 from services.chassis.idempotency import once
 from services.chassis.ids import new_id
 from services.chassis.paging import page_request
 from services.scheduler import metrics
 from services.scheduler.admission import Admission
-from services.scheduler.convert import run_to_proto, state_from_proto, verdict_from_proto
-from services.scheduler.domain import (
-    Change,
-    Decision,
-    Machine,
-    Pipeline,
-    Run,
-    RunState,
-    Verdict,
-)
+from services.scheduler.announce import Announcer
+from services.scheduler.convert import run_to_proto, state_from_proto, status_to_proto, verdict_from_proto
+from services.scheduler.domain import Change, Decision, Machine, Run, RunState, Take, Verdict
 from services.scheduler.errors import StaleDigest
 from services.scheduler.store import Store
 from services.scheduler.watch import watch
 
 MAX_TEXT = 1_000
+MAX_TAKES = 5
+ARTIST_DB_TIMEOUT_S = 5.0
 _PERSONS_VERDICTS = {
     decision_pb2.VERDICT_APPROVED,
     decision_pb2.VERDICT_REJECTED,
@@ -55,15 +52,15 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         self,
         store: Store,
         machine: Machine,
-        pipeline: Pipeline,
         admission: Admission,
+        announcer: Announcer,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         closing: asyncio.Event,
     ) -> None:
         self._store = store
         self._admission = admission
+        self._announcer = announcer
         self._machine = machine
-        self._pipeline = pipeline
         self._artist_db = artist_db
         self._closing = closing
 
@@ -71,8 +68,11 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         self, request: scheduler_pb2.StartRunRequest, context: Any
     ) -> scheduler_pb2.StartRunResponse:
         _check(request, required=("artist_id",), texts=("note",))
+        if request.takes > MAX_TAKES:
+            raise InvalidInput([FieldViolation("takes", f"must be 0 to {MAX_TAKES}, is {request.takes}")])
         found = await self._artist_db.GetArtist(
-            artist_db_pb2.GetArtistRequest(artist_id=request.artist_id), timeout=deadline_s(5)
+            artist_db_pb2.GetArtistRequest(artist_id=request.artist_id),
+            timeout=deadline_s(ARTIST_DB_TIMEOUT_S),
         )
         artist = found.artist
 
@@ -80,14 +80,13 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
             if artist.state not in (artist_db_pb2.ARTIST_STATE_ACTIVE, artist_db_pb2.ARTIST_STATE_EVOLVING):
                 state = artist_db_pb2.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
                 raise WrongState("artist", artist.id, state=state, expected="ACTIVE or EVOLVING")
-            run = Run(
-                id=new_id("run"),
-                artist_id=artist.id,
-                state=RunState.QUEUED,
-                stage=self._pipeline.first,
+            run = self._machine.new(
+                new_id("run"),
+                artist.id,
                 autopilot=request.autopilot if request.HasField("autopilot") else artist.autopilot_enabled,
                 started_by="operator",
                 note=request.note,
+                takes=request.takes,
             )
             started = await self._store.insert(connection, run)
             assert started is not None, "only a due time can be taken"
@@ -116,6 +115,11 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         runs, token = await self._store.page(page, artist_id=request.artist_id, states=states)
         return scheduler_pb2.ListRunsResponse(runs=[run_to_proto(run) for run in runs], next_page_token=token)
 
+    async def GetStatus(
+        self, request: scheduler_pb2.GetStatusRequest, context: Any
+    ) -> scheduler_pb2.GetStatusResponse:
+        return status_to_proto(await self._store.status())
+
     async def WatchRun(
         self, request: scheduler_pb2.WatchRunRequest, context: Any
     ) -> AsyncIterator[scheduler_pb2.WatchRunResponse]:
@@ -133,15 +137,27 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         verdict = verdict_from_proto(request.verdict)
         if verdict is Verdict.REJECTED and not request.reason.strip():
             raise InvalidInput([FieldViolation("reason", "is required for a rejection")])
+        # Before the transaction: no lock waits for another service.
+        picked = await self._take_of(request) if verdict is Verdict.APPROVED and request.take_id else None
 
         def decide(run: Run) -> Change:
             if run.state is not RunState.AWAITING_APPROVAL:
                 raise WrongState("run", run.id, state=run.state, expected=RunState.AWAITING_APPROVAL)
-            if run.content_digest != request.content_digest:
-                raise StaleDigest(run.id, given=request.content_digest, current=run.content_digest)
+            other = bool(request.take_id) and request.take_id != run.take_id
+            if other and picked is None:
+                expected = (
+                    "must be a take of this run that passed its review"
+                    if verdict is Verdict.APPROVED
+                    else "must be empty or the newest take's: only APPROVED picks another one"
+                )
+                raise InvalidInput([FieldViolation("take_id", expected)])
+            take = picked if other else None
+            current = run.content_digest if take is None else take.content_digest
+            if current != request.content_digest:
+                raise StaleDigest(run.id, given=request.content_digest, current=current)
             metrics.DECISIONS.labels(verdict.lower()).inc()
-            decision = Decision(verdict, run.content_digest, request.decided_by, request.reason.strip())
-            return self._machine.decide(run, decision)
+            decision = Decision(verdict, current, request.decided_by, request.reason.strip())
+            return self._machine.decide(run, decision, take)
 
         return await self._change(request, scheduler_pb2.DecideRunResponse, decide)
 
@@ -169,6 +185,26 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
 
         return await self._change(request, scheduler_pb2.RetryRunResponse, retry)
 
+    async def _take_of(self, request: scheduler_pb2.DecideRunRequest) -> Take | None:
+        """The take that a person picked; None where it is none of the run's that passed its review."""
+        try:
+            found = await self._artist_db.GetTake(
+                artist_db_pb2.GetTakeRequest(take_id=request.take_id),
+                timeout=deadline_s(ARTIST_DB_TIMEOUT_S),
+            )
+        except grpc.aio.AioRpcError as error:
+            remote = remote_error(error)
+            if remote.remote_code is grpc.StatusCode.NOT_FOUND and remote.from_platform:
+                return None
+            raise
+        take = found.take
+        if take.run_id != request.run_id or not take.review.passed:
+            return None
+        brief = await self._artist_db.GetBrief(
+            artist_db_pb2.GetBriefRequest(brief_id=take.brief_id), timeout=deadline_s(ARTIST_DB_TIMEOUT_S)
+        )
+        return Take(take.id, take.brief_id, take.content_digest, brief.brief.brief.title)
+
     async def _change(
         self, request: _RunRequest, response_type: type[Response], step: Callable[[Run], Change]
     ) -> Response:
@@ -183,6 +219,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         async with self._store.transaction() as connection:
             response = await once(connection, request, response_type, lambda: effect(connection))
         self._admission.wake()
+        self._announcer.wake()
         return response
 
 

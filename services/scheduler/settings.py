@@ -26,6 +26,8 @@ class Settings(ChassisSettings):
     """Runs under way at once, over all replicas; runs that wait for a person do not count."""
     scheduler_max_takes: int = Field(3, ge=1, le=20)
     """Takes rendered until one passes its review, before the run fails."""
+    scheduler_takes: int = Field(1, ge=1, le=5)
+    """Takes that must pass their review before a person is asked, where the run's starter does not say."""
     scheduler_max_failures: int = Field(4, ge=1, le=50)
     """Failed tries of one stage before the run fails."""
     scheduler_max_attempts: int = Field(20, ge=2, le=1_000)
@@ -35,9 +37,9 @@ class Settings(ChassisSettings):
     scheduler_backoff_max_s: float = Field(60.0, gt=0, le=3_600)
     """The longest wait between two tries."""
     scheduler_approval_ttl_s: int = Field(7 * 86_400, ge=1)
-    """How long an approval waits before it expires."""
+    """How long a question waits before silence is answered, where the artist does not hold."""
     scheduler_tick_s: float = Field(1.0, gt=0, le=60)
-    """How often due retries and expired approvals are looked for."""
+    """How often due retries and questions that nobody answered are looked for."""
     scheduler_cadence_tick_s: float = Field(5.0, gt=0, le=3_600)
     """How often artists that are due are looked for."""
     scheduler_heartbeat_timeout_s: float = Field(6.0, ge=1, le=600)

@@ -12,10 +12,14 @@ from services.scheduler import metrics
 from services.scheduler.domain import Change, Run, RunState, StageName
 from services.scheduler.queue import RunQueue
 from services.scheduler.records import (
+    ClosingRecord,
     EventRecord,
     News,
     ProgressRecord,
     StageRecord,
+    StatusRecord,
+    closing_json,
+    closing_of,
     decision_json,
     error_json,
     error_of,
@@ -27,6 +31,7 @@ from services.scheduler.records import (
 _SQL = Path(__file__).parent / "sql"
 _SAVE = (_SQL / "save_run.sql").read_text(encoding="utf-8")
 _ADMIT = (_SQL / "admit.sql").read_text(encoding="utf-8")
+_STATUS = (_SQL / "status.sql").read_text(encoding="utf-8")
 _ADMISSION_LOCK = 7_201_501
 
 
@@ -58,8 +63,9 @@ class Store:
             """
             WITH started AS (
                 INSERT INTO runs
-                    (id, artist_id, state, stage, place, autopilot, started_by, note, due_at, events)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
+                    (id, artist_id, state, stage, place, autopilot, started_by, note, due_at, events,
+                     takes_wanted, takes_left)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11)
                 ON CONFLICT (artist_id, due_at) WHERE due_at IS NOT NULL DO NOTHING
                 RETURNING *
             ), told AS (
@@ -70,7 +76,7 @@ class Store:
             SELECT * FROM started
             """,
             run.id, run.artist_id, run.state, run.stage, run.place, run.autopilot, run.started_by, run.note,
-            due_at,
+            due_at, run.takes_wanted, run.takes_left,
         )  # fmt: skip
         return None if row is None else run_of(row)
 
@@ -120,6 +126,16 @@ class Store:
         kept, token = page.cut(rows, key=lambda row: (row["created_at"].isoformat(), row["id"]))
         return [run_of(row) for row in kept], token
 
+    async def status(self) -> StatusRecord:
+        """How the work stands, as of one moment."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_STATUS)
+        return StatusRecord(
+            {RunState(row["state"]): row["runs"] for row in rows if row["state"] is not None},
+            next(row["waiting_since"] for row in rows if row["state"] is None),
+            self._max_active_runs,
+        )
+
     async def save(self, change: Change) -> Run | None:
         """Commits one step; None where the run was changed by somebody else since it was read."""
         async with self._database.acquire() as connection:
@@ -134,7 +150,8 @@ class Store:
             run.failed_takes, run.note, run.title, run.brief_id, run.take_id, run.content_digest,
             run.release_id, run.location, decision_json(run.decision), error_json(run.error),
             [stage_json(stage) for stage in change.stages], [event_json(event) for event in change.events],
-            change.delay_s, change.expires_in_s, run.state.final,
+            change.delay_s, change.expires_in_s, run.state.final, run.takes_left, run.on_silence or "",
+            [closing_json(closing) for closing in change.closings],
         )  # fmt: skip
         if row is not None and run.state.final:
             metrics.RUNS_ENDED.labels(run.state.lower()).inc()
@@ -169,6 +186,19 @@ class Store:
                 [run.id for run in runs], [run.version for run in runs],
             )  # fmt: skip
 
+    async def untold_closings(self, limit: int) -> list[ClosingRecord]:
+        """Questions that are over and of which notifier has not been told, the first one first."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch("SELECT * FROM run_closings ORDER BY id LIMIT $1", limit)
+        return [closing_of(row) for row in rows]
+
+    async def forget_closings(self, closings: Sequence[ClosingRecord]) -> None:
+        """Notifier has been told of these."""
+        async with self._database.acquire() as connection:
+            await connection.execute(
+                "DELETE FROM run_closings WHERE id = ANY ($1)", [closing.id for closing in closings]
+            )
+
     async def rescue(self) -> list[str]:
         """A job for each run that has held a place for a while, has none and shows no life; their ids."""
         async with self._database.transaction() as connection:
@@ -194,7 +224,7 @@ class Store:
         return run_ids
 
     async def expired(self, limit: int) -> list[Run]:
-        """Waiting runs whose time is over."""
+        """Waiting runs that nobody answered in time."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
                 """

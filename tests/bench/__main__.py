@@ -7,9 +7,11 @@ from pathlib import Path
 
 import uvloop
 
+from services.chassis import logs
 from tests.bench.get_artist import get_artist_rate
 from tests.bench.harness import line
 from tests.bench.orchestrator import orchestrator
+from tests.bench.pressing import pressing
 from tests.bench.scheduler_rate import scheduler_rate
 from tests.bench.waiting_approvals import waiting_approvals
 from tests.support.postgres import TestServer
@@ -18,6 +20,7 @@ BENCHMARKS = {
     "waiting-approvals": waiting_approvals,
     "scheduler-rate": scheduler_rate,
     "get-artist": get_artist_rate,
+    "pressing": pressing,
 }
 ON_DEMAND = {"orchestrator": orchestrator}
 """Not run where no name is given: needs the litellm proxy beside it, and ten minutes."""
@@ -29,6 +32,7 @@ def main(names: list[str]) -> int:
     if unknown:
         line(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
         return 2
+    logs.configure(level="error", format="json")
     with (
         tempfile.TemporaryDirectory(prefix="aiartist-bench-") as folder,
         TestServer.shared(Path(folder)) as server,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
-from aiartist.common.v1 import persona_pb2
+from aiartist.common.v1 import decision_pb2, persona_pb2
 from services.artist_db.app import build
 from services.artist_db.schema import SCHEMA
 from services.artist_db.settings import Settings
@@ -80,6 +80,7 @@ class _Bare(artist_db_pb2_grpc.ArtistDbServiceServicer):
             persona=persona_pb2.Persona.FromString(row["persona_pb"]),
             persona_version=row["persona_version"],
             autopilot_enabled=row["autopilot_enabled"],
+            on_silence=decision_pb2.SilenceAnswer.Value(f"SILENCE_ANSWER_{row['on_silence']}"),
             state=artist_db_pb2.ArtistState.Value(f"ARTIST_STATE_{row['state']}"),
             etag=str(row["etag"]),
         )

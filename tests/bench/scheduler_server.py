@@ -77,14 +77,19 @@ async def peers() -> AsyncIterator[str]:
 
 
 async def serve_scheduler(
-    tell: Callable[[int], None], stop: asyncio.Event, dsn: str, active: int, peers_address: str
+    tell: Callable[[int], None],
+    stop: asyncio.Event,
+    dsn: str,
+    active: int,
+    peers_address: str,
+    notifier_address: str = "",
 ) -> None:
     settings = Settings(
         port=0,
         metrics_port=0,
         database_url=dsn,
         artist_db_addr=peers_address,
-        notifier_addr=peers_address,
+        notifier_addr=notifier_address or peers_address,
         ship_errors=False,
         log_level="error",
         scheduler_max_active_runs=active,

@@ -104,7 +104,7 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         answer = self.record(request)
         async with self._recorded:
             self._recorded.notify_all()
-        return pb.RecordModelCallResponse(answer=answer)
+        return pb.RecordModelCallResponse(answer=answer, strained=self.strained(request.call))
 
     async def GetModelAnswer(
         self, request: pb.GetModelAnswerRequest, context: Any

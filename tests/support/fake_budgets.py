@@ -39,6 +39,8 @@ class FakeBudgets:
         self.calls: dict[Key, pb.ModelCall] = {}
         self.limit_micro_usd: int | None = None
         """What may be spent in all; None: everything is granted."""
+        self.today = "2026-03-01"
+        """Whose accounts these are."""
         self.holds: dict[Key, pb.HoldSpendRequest] = {}
         """Every hold as it was granted last, settled ones too."""
         self.held_by_others: set[Key] = set()
@@ -97,6 +99,24 @@ class FakeBudgets:
         number = self._keep(call)
         answer = self.answer_of(call.call_id)
         return answer if answer is not None and answer.attempt != number else None
+
+    def strained(self, call: pb.ModelCall) -> list[pb.Budget]:
+        """The budget, where the call cost something and 80 % of it is spent."""
+        limit, spent = self.limit_micro_usd, self.spent_micro_usd
+        if limit is None or not call.cost_micro_usd or spent * 100 < limit * 80:
+            return []
+        return [
+            pb.Budget(
+                scope=pb.BUDGET_SCOPE_ARTIST if call.artist_id else pb.BUDGET_SCOPE_DAY,
+                subject=call.artist_id,
+                limit_micro_usd=limit,
+                spent_micro_usd=spent,
+                held_micro_usd=self.held_micro_usd,
+                left_micro_usd=max(0, limit - spent - self.held_micro_usd),
+                source="settings",
+                day=self.today,
+            )
+        ]
 
     def _granted(self, request: pb.HoldSpendRequest) -> bool:
         key = (request.call_id, request.attempt)

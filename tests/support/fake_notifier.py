@@ -22,6 +22,8 @@ class FakeNotifier(NotifierServiceServicer):
 
     def __init__(self) -> None:
         self.told: dict[str, pb.NotifyRequest] = {}
+        self.closed: dict[str, pb.CloseApprovalRequest] = {}
+        """Questions that were closed, each request_id once."""
         self.failures = 0
         """How many of the next calls fail with UNAVAILABLE."""
         self.address = ""
@@ -51,10 +53,25 @@ class FakeNotifier(NotifierServiceServicer):
         async with self._changed:
             await self._changed.wait_for(lambda: len(self.told) >= count)
 
-    async def Notify(self, request: pb.NotifyRequest, context: Any) -> pb.NotifyResponse:
+    def told_about(self, topic: pb.Topic.ValueType) -> list[pb.NotifyRequest]:
+        """Notices of one topic, in the order in which they came."""
+        return [request for request in self.told.values() if request.topic == topic]
+
+    async def CloseApproval(self, request: pb.CloseApprovalRequest, context: Any) -> pb.CloseApprovalResponse:
+        self._fail_if_told()
+        async with self._changed:
+            is_new = request.request_id not in self.closed
+            self.closed.setdefault(request.request_id, request)
+            self._changed.notify_all()
+        return pb.CloseApprovalResponse(closed=int(is_new))
+
+    def _fail_if_told(self) -> None:
         if self.failures:
             self.failures -= 1
             raise DependencyUnavailable("database")
+
+    async def Notify(self, request: pb.NotifyRequest, context: Any) -> pb.NotifyResponse:
+        self._fail_if_told()
         async with self._changed:
             self.told.setdefault(request.request_id, request)
             self._changed.notify_all()

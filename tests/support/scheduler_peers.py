@@ -28,8 +28,13 @@ class Peers(
     def __init__(self) -> None:
         self.artists: dict[str, artist_db_pb2.Artist] = {}
         self.requests: list[Any] = []
+        self.takes: dict[str, artist_db_pb2.StoredTake] = {}
+        """Those that were produced here, by id."""
+        self.titles: list[str] = []
+        """Of the next briefs; then all are Harbour Lights."""
+        self._briefs: dict[str, artist_db_pb2.StoredBrief] = {}
         self.told = asyncio.Event()
-        """Set with each notice."""
+        """Set with each notice and each question that is closed."""
         self.failing: dict[str, AppError] = {}
         """By the method's name: what it raises."""
         self.failing_once: dict[str, AppError] = {}
@@ -80,16 +85,22 @@ class Peers(
 
     async def GetTake(self, request: Any, context: Any) -> artist_db_pb2.GetTakeResponse:
         self._take(request)
-        take = artist_db_pb2.StoredTake(
-            id=request.take_id,
-            audio=audio_pb2.Artifact(path=f"takes/{request.take_id}/master.flac"),
-            review=audio_pb2.Review(passed=True, duration_ms=60_000),
-        )
-        return artist_db_pb2.GetTakeResponse(take=take)
+        if request.take_id not in self.takes:
+            raise NotFound("take", request.take_id)
+        return artist_db_pb2.GetTakeResponse(take=self.takes[request.take_id])
+
+    async def GetBrief(self, request: Any, context: Any) -> artist_db_pb2.GetBriefResponse:
+        self._take(request)
+        return artist_db_pb2.GetBriefResponse(brief=self._briefs[request.brief_id])
 
     async def RequestApproval(self, request: Any, context: Any) -> notifier_pb2.RequestApprovalResponse:
         self._take(request)
         return notifier_pb2.RequestApprovalResponse()
+
+    async def CloseApproval(self, request: Any, context: Any) -> notifier_pb2.CloseApprovalResponse:
+        self._take(request)
+        self.told.set()
+        return notifier_pb2.CloseApprovalResponse(closed=1)
 
     async def Notify(self, request: Any, context: Any) -> notifier_pb2.NotifyResponse:
         self._take(request)
@@ -107,7 +118,8 @@ class Peers(
             self.cut_off.remove("ComposeSong")
         else:
             song = orchestrator_pb2.ComposedSong(brief_id=f"brf of {request.request_id}")
-            song.brief.title = "Harbour Lights"
+            song.brief.title = self.titles.pop(0) if self.titles else "Harbour Lights"
+            self._briefs[song.brief_id] = artist_db_pb2.StoredBrief(id=song.brief_id, brief=song.brief)
             yield orchestrator_pb2.ComposeSongResponse(song=song)
 
     async def ProduceTake(self, request: Any, context: Any) -> AsyncIterator[release_pb2.ProduceTakeResponse]:
@@ -120,6 +132,15 @@ class Peers(
         take.review.checks.add(name="tempo", outcome=audio_pb2.ReviewCheck.OUTCOME_PASS)
         for name in failed:
             take.review.checks.add(name=name, outcome=audio_pb2.ReviewCheck.OUTCOME_FAIL)
+        self.takes[take.take_id] = artist_db_pb2.StoredTake(
+            id=take.take_id,
+            run_id=request.run_id,
+            brief_id=request.brief_id,
+            take_number=request.take_number,
+            audio=audio_pb2.Artifact(path=f"takes/{take.take_id}/master.flac"),
+            content_digest=take.content_digest,
+            review=take.review,
+        )
         yield release_pb2.ProduceTakeResponse(take=take)
 
     async def PackageRelease(

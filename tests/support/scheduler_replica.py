@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from aiartist.scheduler.v1 import scheduler_pb2 as pb
 from aiartist.scheduler.v1 import scheduler_pb2_grpc
-from services.chassis.lifecycle import App
 from services.scheduler.app import build
 from services.scheduler.settings import Settings
 from services.scheduler.stages import Stage
@@ -49,7 +48,8 @@ def state_name(state: pb.RunState.ValueType) -> str:
 class Replica:
     """A running scheduler and its client."""
 
-    app: App
+    app: Any
+    """The App, or whatever stands for it where it runs elsewhere."""
     stub: Any
     _tokens: dict[str, str] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from services.scheduler.domain import (
     Outcome,
     Run,
     RunState,
+    Silence,
     StageName,
     Verdict,
 )
@@ -65,13 +66,20 @@ class StubStages:
     def __init__(self) -> None:
         self.compose = StubStage(COMPOSE, RunState.COMPOSING, _compose)
         self.produce = StubStage(PRODUCE, RunState.PRODUCING, _produce)
-        self.approve = StubStage(APPROVE, RunState.AWAITING_APPROVAL, _approve)
+        self.on_silence = Silence.HOLD
+        """What becomes of the next questions that nobody answers."""
+        self.approve = StubStage(APPROVE, RunState.AWAITING_APPROVAL, self._approve)
         self.package = StubStage(PACKAGE, RunState.RELEASING, _package)
         self.publish = StubStage(PUBLISH, RunState.RELEASING, _publish)
 
     @property
     def all(self) -> list[StubStage]:
         return [self.compose, self.produce, self.approve, self.package, self.publish]
+
+    async def _approve(self, run: Run, report: Report) -> Outcome:
+        if run.autopilot:
+            return Decided(Decision(Verdict.AUTOPILOT_APPROVED, run.content_digest, "autopilot"))
+        return AskPerson(self.on_silence)
 
 
 async def _compose(run: Run, report: Report) -> Outcome:
@@ -80,12 +88,6 @@ async def _compose(run: Run, report: Report) -> Outcome:
 
 async def _produce(run: Run, report: Report) -> Outcome:
     return Done({"take_id": f"tak_{run.take_number}", "content_digest": f"sha256:{run.take_number}"})
-
-
-async def _approve(run: Run, report: Report) -> Outcome:
-    if run.autopilot:
-        return Decided(Decision(Verdict.AUTOPILOT_APPROVED, run.content_digest, "autopilot"))
-    return AskPerson()
 
 
 async def _package(run: Run, report: Report) -> Outcome:

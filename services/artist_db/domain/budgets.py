@@ -13,6 +13,8 @@ MICRO_USD = 1_000_000
 """Millionths in a US dollar."""
 MAX_LIMIT_MICRO_USD = 10**12
 """A million dollars."""
+STRAINED_PERCENT = 80
+"""Of so much of a budget is told that it is spent."""
 MIN_LEASE_MS = 1_000
 MAX_LEASE_MS = 600_000
 MAX_RENEWALS = 1_000

@@ -48,6 +48,12 @@ def check_take(checks: Checks, stored: StoredTake) -> None:
     checks.pattern("take.request_digest", stored.request_digest, _SHA256, _HEX_DIGEST)
     if checks.present("take.audio", stored.HasField("audio")):
         _check_artifact(checks, "take.audio", stored.audio)
+    if stored.HasField("preview"):
+        _check_artifact(checks, "take.preview", stored.preview)
+    if stored.HasField("cover"):
+        _check_artifact(checks, "take.cover", stored.cover)
+    if stored.HasField("thumbnail"):
+        _check_artifact(checks, "take.thumbnail", stored.thumbnail)
 
 
 def check_release(checks: Checks, stored: StoredRelease) -> None:

@@ -3,11 +3,13 @@
 from typing import TypeAlias, TypeVar
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.common.v1 import decision_pb2
 from aiartist.common.v1.persona_pb2 import Persona
 from services.artist_db.domain.cadence import check_cadence
 from services.artist_db.domain.checks import Checks
 from services.artist_db.domain.lifecycle import TRANSITIONS, State, Verb
 from services.artist_db.domain.persona import MAX_NAME, check_persona, completed
+from services.artist_db.domain.silence import Silence
 from services.artist_db.domain.songs import MAX_INT
 from services.artist_db.rpc.room import Context, Room, number_key, text_key
 from services.artist_db.store import artists as store
@@ -22,6 +24,8 @@ MAX_ETAG = 100
 
 _VALUES = {state: pb.ArtistState.Value(f"ARTIST_STATE_{state}") for state in State}
 _STATES = {value: state for state, value in _VALUES.items()}
+_SILENCE_VALUES = {answer: decision_pb2.SilenceAnswer.Value(f"SILENCE_ANSWER_{answer}") for answer in Silence}
+_SILENCES = {value: answer for answer, value in _SILENCE_VALUES.items()}
 
 _MoveRequest: TypeAlias = pb.PauseArtistRequest | pb.ResumeArtistRequest | pb.RetireArtistRequest
 _MoveResponse = TypeVar(
@@ -42,6 +46,8 @@ class ArtistRpcs(Room):
         if checks.present("persona", request.HasField("persona")):
             check_persona(checks, "persona", persona)
         check_cadence(checks, "cadence", request.cadence)
+        wanted = request.on_silence or decision_pb2.SILENCE_ANSWER_HOLD
+        on_silence = _silence(checks, wanted)
         checks.finish()
 
         async def create(connection: Connection) -> pb.CreateArtistResponse:
@@ -51,6 +57,7 @@ class ArtistRpcs(Room):
                 persona,
                 request.cadence,
                 autopilot=request.autopilot_enabled,
+                on_silence=on_silence,
             )
             return pb.CreateArtistResponse(artist=artist_of(row))
 
@@ -141,6 +148,23 @@ class ArtistRpcs(Room):
 
         return await self._change(request, pb.SetAutopilotResponse, set_autopilot)
 
+    async def SetSilenceAnswer(
+        self, request: pb.SetSilenceAnswerRequest, context: Context
+    ) -> pb.SetSilenceAnswerResponse:
+        checks = Checks()
+        checks.id("artist_id", request.artist_id)
+        on_silence = _silence(checks, request.on_silence)
+        checks.finish()
+
+        async def set_silence(connection: Connection) -> pb.SetSilenceAnswerResponse:
+            row = await _locked(connection, request.artist_id)
+            if row["on_silence"] != on_silence:
+                await store.set_silence(connection, request.artist_id, on_silence)
+                row = await store.touch(connection, request.artist_id)
+            return pb.SetSilenceAnswerResponse(artist=artist_of(row))
+
+        return await self._change(request, pb.SetSilenceAnswerResponse, set_silence)
+
     async def PauseArtist(self, request: pb.PauseArtistRequest, context: Context) -> pb.PauseArtistResponse:
         return await self._move(request, pb.PauseArtistResponse, Verb.PAUSE)
 
@@ -230,6 +254,14 @@ async def _locked(connection: Connection, artist_id: str, *, etag: str | None = 
     return row
 
 
+def _silence(checks: Checks, value: decision_pb2.SilenceAnswer.ValueType) -> Silence:
+    """What `on_silence` says; a violation, and HOLD, where it says nothing that is known."""
+    if value not in _SILENCES:
+        known = ", ".join(map(decision_pb2.SilenceAnswer.Name, _SILENCES))
+        checks.add("on_silence", f"must be one of {known}, is {value}")
+    return _SILENCES.get(value, Silence.HOLD)
+
+
 def artist_of(row: store.Row) -> pb.Artist:
     """A row as a message."""
     artist = pb.Artist()
@@ -243,6 +275,7 @@ def fill_artist(artist: pb.Artist, row: store.Row) -> None:
     artist.persona.ParseFromString(row["persona_pb"])
     artist.persona_version = row["persona_version"]
     artist.autopilot_enabled = row["autopilot_enabled"]
+    artist.on_silence = _SILENCE_VALUES[row["on_silence"]]
     artist.state = _VALUES[row["state"]]
     artist.etag = str(row["etag"])
     artist.created_at.FromDatetime(row["created_at"])

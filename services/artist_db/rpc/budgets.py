@@ -1,26 +1,19 @@
 """Budgets and what is held on them."""
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
-from services.artist_db.domain.budgets import Limits, Scope, check_budget, check_hold, check_renewal, left
+from services.artist_db.domain.budgets import Scope, check_budget, check_hold, check_renewal
 from services.artist_db.domain.checks import Checks
 from services.artist_db.domain.model_calls import OK
 from services.artist_db.rpc.model_calls import answer_of
-from services.artist_db.rpc.room import Context, Room
+from services.artist_db.rpc.money import SCOPE_VALUES, SCOPES, MoneyRoom, budget_of
+from services.artist_db.rpc.room import Context
 from services.artist_db.store import budgets as store
 from services.artist_db.store import model_calls
-from services.chassis.database import Connection, Database
-
-_VALUES = {scope: pb.BudgetScope.Value(f"BUDGET_SCOPE_{scope.name}") for scope in Scope}
-_SCOPES = {value: scope for scope, value in _VALUES.items()}
+from services.chassis.database import Connection
 
 
-class BudgetRpcs(Room):
+class BudgetRpcs(MoneyRoom):
     """HoldSpend to GetBudgets."""
-
-    def __init__(self, db: Database, holds: Database, limits: Limits) -> None:
-        super().__init__(db)
-        self._holds = holds
-        self._limits = limits
 
     async def HoldSpend(self, request: pb.HoldSpendRequest, context: Context) -> pb.HoldSpendResponse:
         checks = Checks()
@@ -50,9 +43,9 @@ class BudgetRpcs(Room):
 
     async def SetBudget(self, request: pb.SetBudgetRequest, context: Context) -> pb.SetBudgetResponse:
         checks = Checks()
-        check_budget(checks, request, _SCOPES.get(request.scope))
+        check_budget(checks, request, SCOPES.get(request.scope))
         checks.finish()
-        scope = _SCOPES[request.scope]
+        scope = SCOPES[request.scope]
 
         async def set_budget(connection: Connection) -> pb.SetBudgetResponse:
             limit = request.limit_micro_usd if request.HasField("limit_micro_usd") else None
@@ -70,31 +63,17 @@ class BudgetRpcs(Room):
             rows = await store.accounts(
                 connection, artist_id=request.artist_id, run_id=request.run_id, limits=self._limits
             )
-        return pb.GetBudgetsResponse(budgets=map(_budget_of, rows))
+        return pb.GetBudgetsResponse(budgets=map(budget_of, rows))
 
     async def _budget(self, connection: Connection, scope: Scope, subject: str) -> pb.Budget:
         """One budget; for a whole scope of artists or runs only its limit."""
         if scope is not Scope.DAY and not subject:
             limit = await store.limit_of_scope(connection, scope, self._limits)
-            return pb.Budget(scope=_VALUES[scope], limit_micro_usd=limit.micro_usd, source=limit.source)
+            return pb.Budget(scope=SCOPE_VALUES[scope], limit_micro_usd=limit.micro_usd, source=limit.source)
         rows = await store.accounts(
             connection,
             artist_id=subject if scope is Scope.ARTIST else "",
             run_id=subject if scope is Scope.RUN else "",
             limits=self._limits,
         )
-        return _budget_of(next(row for row in rows if row["scope"] == scope))
-
-
-def _budget_of(row: store.Row) -> pb.Budget:
-    used = row["spent_micro_usd"] + row["held_micro_usd"]
-    return pb.Budget(
-        scope=_VALUES[Scope(row["scope"])],
-        subject=row["subject"],
-        limit_micro_usd=row["limit_micro_usd"],
-        spent_micro_usd=row["spent_micro_usd"],
-        held_micro_usd=row["held_micro_usd"],
-        left_micro_usd=left(row["limit_micro_usd"], used),
-        source=row["source"],
-        day=row["day"],
-    )
+        return budget_of(next(row for row in rows if row["scope"] == scope))

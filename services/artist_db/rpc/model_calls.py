@@ -5,12 +5,14 @@ from aiartist.common.v1.brief_pb2 import ModelUse
 from services.artist_db.domain.checks import Checks
 from services.artist_db.domain.model_calls import OK, check_model_call
 from services.artist_db.errors import NoAnswer
-from services.artist_db.rpc.room import Context, Room, time_and_number
+from services.artist_db.rpc.money import MoneyRoom, budget_of
+from services.artist_db.rpc.room import Context, time_and_number
+from services.artist_db.store import budgets
 from services.artist_db.store import model_calls as store
 from services.chassis.paging import page_request
 
 
-class ModelCallRpcs(Room):
+class ModelCallRpcs(MoneyRoom):
     """RecordModelCall to GetSpend."""
 
     async def RecordModelCall(
@@ -20,9 +22,24 @@ class ModelCallRpcs(Room):
         if checks.present("call", request.HasField("call")):
             check_model_call(checks, request.call)
         checks.finish()
+        call = request.call
         async with self._db.acquire() as connection:
-            first = await store.record(connection, request.call)
-        return pb.RecordModelCallResponse(answer=answer_of(first) if first is not None else None)
+            kept = await store.record(connection, call)
+            strained = (
+                await budgets.strained(
+                    connection,
+                    artist_id=call.artist_id,
+                    run_id=call.run_id,
+                    day=kept.day,
+                    limits=self._limits,
+                )
+                if call.cost_micro_usd
+                else []
+            )
+        return pb.RecordModelCallResponse(
+            answer=answer_of(kept.first) if kept.first is not None else None,
+            strained=map(budget_of, strained),
+        )
 
     async def GetModelAnswer(
         self, request: pb.GetModelAnswerRequest, context: Context

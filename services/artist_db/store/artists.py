@@ -9,6 +9,7 @@ from aiartist.artist_db.v1.artist_db_pb2 import Cadence
 from aiartist.common.v1.persona_pb2 import Persona
 from services.artist_db.domain.lifecycle import State
 from services.artist_db.domain.persona import name_key
+from services.artist_db.domain.silence import Silence
 from services.artist_db.store.query import Query
 from services.chassis.database import Connection
 from services.chassis.errors import AlreadyExists
@@ -17,8 +18,8 @@ Row = Any
 """A record of `_ARTIST`: all that an Artist message needs."""
 
 _ARTIST = """
-SELECT a.id, a.persona_version, a.cadence_interval_s, a.cadence_cron, a.autopilot_enabled, a.state,
-       a.etag, a.created_at, a.updated_at, a.name_key, v.persona_pb
+SELECT a.id, a.persona_version, a.cadence_interval_s, a.cadence_cron, a.autopilot_enabled, a.on_silence,
+       a.state, a.etag, a.created_at, a.updated_at, a.name_key, v.persona_pb
 FROM artists a JOIN persona_versions v ON v.artist_id = a.id AND v.version = a.persona_version
 """
 _BY_ID = f"{_ARTIST} WHERE a.id = $1"
@@ -63,21 +64,28 @@ async def page(
 
 
 async def insert(
-    connection: Connection, artist_id: str, persona: Persona, cadence: Cadence, *, autopilot: bool
+    connection: Connection,
+    artist_id: str,
+    persona: Persona,
+    cadence: Cadence,
+    *,
+    autopilot: bool,
+    on_silence: Silence,
 ) -> Row:
     """Takes an ACTIVE artist on with persona version 1. AlreadyExists where the name is taken."""
     try:
         await connection.execute(
             """
             INSERT INTO artists (id, name, name_key, persona_version, cadence_interval_s, cadence_cron,
-                                 autopilot_enabled, state)
-            VALUES ($1, $2, $3, 1, $4, $5, $6, $7)
+                                 autopilot_enabled, on_silence, state)
+            VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8)
             """,
             artist_id,
             persona.name,
             name_key(persona.name),
             *_cadence(cadence),
             autopilot,
+            on_silence,
             State.ACTIVE,
         )
     except asyncpg.UniqueViolationError as error:
@@ -118,6 +126,11 @@ async def set_cadence(connection: Connection, artist_id: str, cadence: Cadence) 
 async def set_autopilot(connection: Connection, artist_id: str, enabled: bool) -> None:
     """Turns autopilot on or off; the caller calls `touch`."""
     await connection.execute("UPDATE artists SET autopilot_enabled = $2 WHERE id = $1", artist_id, enabled)
+
+
+async def set_silence(connection: Connection, artist_id: str, on_silence: Silence) -> None:
+    """Sets what becomes of questions that nobody answers; the caller calls `touch`."""
+    await connection.execute("UPDATE artists SET on_silence = $2 WHERE id = $1", artist_id, on_silence)
 
 
 async def set_state(connection: Connection, artist_id: str, state: State, reason: str) -> None:

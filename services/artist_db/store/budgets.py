@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from aiartist.artist_db.v1.artist_db_pb2 import HoldSpendRequest, RenewHoldsRequest
-from services.artist_db.domain.budgets import Limits, Scope, Shortage, Source, left
+from services.artist_db.domain.budgets import STRAINED_PERCENT, Limits, Scope, Shortage, Source, left
 from services.artist_db.domain.songs import MAX_INT
 from services.artist_db.errors import BudgetSpent
 from services.chassis.database import Connection
@@ -25,8 +25,8 @@ _REFUSED = "AIB01"
 _RECORDED = "AIB02"
 """What `refuse_recorded` ends a statement with."""
 
-# $1 artist, $2 run, $3 to $5 the limits of the settings: artist, day, run.
-_ACCOUNTS = f"""
+# $1 artist, $2 run, $3 to $5 the limits of the settings: artist, day, run; `{{day}}` whose accounts.
+_ACCOUNTS_OF = f"""
 accounts AS MATERIALIZED (
     SELECT wanted.*,
            coalesce(own.limit_micro_usd, whole.limit_micro_usd, default_micro_usd) AS limit_micro_usd,
@@ -36,8 +36,8 @@ accounts AS MATERIALIZED (
            coalesce(spent_micro_usd, 0) AS spent_micro_usd,
            coalesce(held_micro_usd, 0) AS held_micro_usd
     FROM (
-        VALUES ('{Scope.ARTIST}', $1::text, {TODAY}, $3::bigint),
-               ('{Scope.DAY}', '', {TODAY}, $4),
+        VALUES ('{Scope.ARTIST}', $1::text, {{day}}, $3::bigint),
+               ('{Scope.DAY}', '', {{day}}, $4),
                ('{Scope.RUN}', $2, 'all', $5)
     ) AS wanted (scope, subject, period, default_micro_usd)
     LEFT JOIN budgets AS own ON (own.scope, own.subject) = (wanted.scope, wanted.subject)
@@ -47,6 +47,7 @@ accounts AS MATERIALIZED (
     WHERE wanted.scope = '{Scope.DAY}' OR wanted.subject <> ''
 )
 """
+_ACCOUNTS = _ACCOUNTS_OF.format(day=TODAY)
 
 # $6 call, $7 attempt, $8 amount, $9 holder, $10 lease in ms, $11 the last attempt whose record is in the way.
 _IS_RECORDED = "EXISTS (SELECT FROM model_calls WHERE call_id = $6 AND attempt BETWEEN $7 AND $11)"
@@ -134,6 +135,21 @@ WITH {_ACCOUNTS}, before AS MATERIALIZED (
     ORDER BY limit_micro_usd - used_micro_usd LIMIT 1
 )
 SELECT EXISTS (SELECT FROM before) AS is_mine, (SELECT refuse_spend(shortage) FROM passed)
+"""
+
+_TOLD = """
+SELECT scope, subject, limit_micro_usd, source, spent_micro_usd, held_micro_usd,
+       CASE WHEN period = 'all' THEN '' ELSE period END AS day
+FROM accounts
+"""
+_IN_ORDER = f"ORDER BY array_position('{{{Scope.DAY},{Scope.ARTIST},{Scope.RUN}}}', scope)"
+
+# $6 the day of the accounts.
+_STRAINED = f"""
+WITH {_ACCOUNTS_OF.format(day=f"coalesce($6, {TODAY})")}
+{_TOLD}
+WHERE spent_micro_usd > 0 AND spent_micro_usd * 100 >= limit_micro_usd * {STRAINED_PERCENT}
+{_IN_ORDER}
 """
 
 Row = Any
@@ -245,19 +261,20 @@ async def limit_of_scope(connection: Connection, scope: Scope, limits: Limits) -
 async def accounts(connection: Connection, *, artist_id: str, run_id: str, limits: Limits) -> list[Row]:
     """The day's account, then the artist's and the run's; an empty id has none."""
     return await connection.fetch(
-        f"""
-        WITH {_ACCOUNTS}
-        SELECT scope, subject, limit_micro_usd, source, spent_micro_usd, held_micro_usd,
-               CASE WHEN period = 'all' THEN '' ELSE period END AS day
-        FROM accounts
-        ORDER BY array_position('{{{Scope.DAY},{Scope.ARTIST},{Scope.RUN}}}', scope)
-        """,
+        f"WITH {_ACCOUNTS} {_TOLD} {_IN_ORDER}",
         artist_id,
         run_id,
         limits.artist,
         limits.day,
         limits.run,
     )
+
+
+async def strained(
+    connection: Connection, *, artist_id: str, run_id: str, day: str | None, limits: Limits
+) -> list[Row]:
+    """Those accounts of which so much is spent that people should know; `day` None: today's."""
+    return await connection.fetch(_STRAINED, artist_id, run_id, limits.artist, limits.day, limits.run, day)
 
 
 def _shortage(scope: str, subject: str, limit: int, used: int, needed: int) -> Shortage:

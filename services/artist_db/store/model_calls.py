@@ -1,5 +1,7 @@
 """Model calls, their answers and what they cost."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -60,27 +62,41 @@ WITH settled AS (
             held_micro_usd = account.held_micro_usd + excluded.held_micro_usd
 )
 SELECT {{number}} AS attempt,
-       EXISTS (SELECT FROM model_calls WHERE call_id = $1 AND outcome = '{OK}') AS was_answered
+       EXISTS (SELECT FROM model_calls WHERE call_id = $1 AND outcome = '{OK}') AS was_answered,
+       {{day}} AS day
 FROM place
 """
-_RECORD = _STATEMENT.format(place="$2::integer", number="place", asked="NULL", is_new="true")
-_RECORD_BESIDE = _STATEMENT.format(
-    place="place_of_record($1, $2, $4, $7, $8, $9, $10, $11, $14, $16)",
-    number="(place).number",
-    asked="$2",
-    is_new="(place).is_new",
-)
+_AS_ASKED = {"place": "$2::integer", "number": "place", "asked": "NULL", "is_new": "true"}
+_BESIDE = {
+    "place": "place_of_record($1, $2, $4, $7, $8, $9, $10, $11, $14, $16)",
+    "number": "(place).number",
+    "asked": "$2",
+    "is_new": "(place).is_new",
+}
 """Under another number, where the record's own has another record, and not at all where it is kept."""
+# Of a free call nobody asks on which day it is booked.
+_FREE = [_STATEMENT.format(**how, day="NULL") for how in (_AS_ASKED, _BESIDE)]
+_PAID = [_STATEMENT.format(**how, day="(SELECT day FROM settled)") for how in (_AS_ASKED, _BESIDE)]
 
 
-async def record(connection: Connection, call: ModelCall) -> Row | None:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What came of a record."""
+
+    first: Row | None
+    """The call's first recorded answer, as of `answer_or_last`, where that is another one."""
+    day: str | None
+    """Of the accounts on which it was held; None: it was not, or was settled before."""
+
+
+async def record(connection: Connection, call: ModelCall) -> Kept:
     """Keeps one attempt of a call and settles what is held for it, once.
 
-    Under the next free number where its own has another record. The first recorded answer of the call,
-    as of `answer_or_last`, where that is another one.
+    Under the next free number where its own has another record.
     """
     kept = await _keep(
         connection,
+        _PAID if call.cost_micro_usd else _FREE,
         call.call_id,
         call.attempt,
         call.role,
@@ -98,15 +114,15 @@ async def record(connection: Connection, call: ModelCall) -> Row | None:
         storable(call.detail),
         call.image or None,
     )
-    if not kept["was_answered"]:
-        return None
-    first = await answer_or_last(connection, call.call_id)
-    return first if first is not None and first["attempt"] != kept["attempt"] else None
+    first = await answer_or_last(connection, call.call_id) if kept["was_answered"] else None
+    if first is not None and first["attempt"] == kept["attempt"]:
+        first = None
+    return Kept(first, kept["day"])
 
 
-async def _keep(connection: Connection, *values: object) -> Row:
-    """Under which number it is kept, and whether the call was answered before."""
-    statement = _RECORD
+async def _keep(connection: Connection, statements: Sequence[str], *values: object) -> Row:
+    """Under which number it is kept, whether the call was answered before, and where it was held."""
+    statement, beside = statements
     while True:
         try:
             return await connection.fetchrow(statement, *values)
@@ -114,7 +130,7 @@ async def _keep(connection: Connection, *values: object) -> Row:
             if error.constraint_name != "model_calls_once":
                 raise
             # Nothing was done. The free number too may be taken by another record at the same time.
-            statement = _RECORD_BESIDE
+            statement = beside
 
 
 async def answer_or_last(connection: Connection, call_id: str) -> Row | None:

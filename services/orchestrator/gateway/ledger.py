@@ -19,6 +19,7 @@ from services.chassis.ids import derived_id, new_id
 from services.chassis.logs import get_logger
 from services.chassis.outage import Outage
 from services.orchestrator.domain import Answer, Attempt, Completion, Picture, Question, Usage
+from services.orchestrator.gateway.teller import Teller
 from services.orchestrator.upstream.pictures import media_type_of
 
 CALL_TIMEOUT_S = 5.0
@@ -58,8 +59,9 @@ class Held:
 class Ledger:
     """Reads and writes model calls in artist_db. `lease_s`: how long a hold outlives this process."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, lease_s: float = 10.0) -> None:
+    def __init__(self, channel: grpc.aio.Channel, teller: Teller, *, lease_s: float = 10.0) -> None:
         self._stub = ArtistDbServiceStub(channel)
+        self._teller = teller
         self._holder = new_id("orc")
         self._lease_s = lease_s
         self._under_way: set[tuple[str, int]] = set()
@@ -223,6 +225,8 @@ class Ledger:
                         raise _unavailable(remote) from error
                     await asyncio.sleep(FIRST_BACKOFF_S * 2 ** (attempt - 1))
                 else:
+                    for budget in recorded.strained:
+                        self._teller.budget_strained(budget)
                     return _known(recorded.answer) if recorded.HasField("answer") else None
             raise AssertionError("the last try returns or raises")
         finally:

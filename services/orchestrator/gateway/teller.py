@@ -1,51 +1,30 @@
-"""Tells operators, through notifier, that a model failed: once a cool-down, not once a call."""
+"""What operators are told, through notifier: that models fail, and that budgets go down."""
 
-import asyncio
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-import grpc
-
+from aiartist.artist_db.v1 import artist_db_pb2
 from aiartist.notifier.v1 import notifier_pb2 as pb
-from aiartist.notifier.v1.notifier_pb2_grpc import NotifierServiceStub
-from services.chassis.errors import remote_error
 from services.chassis.ids import derived_id
-from services.chassis.logs import get_logger
-from services.chassis.outage import Outage
+from services.chassis.notices import Notices
 from services.orchestrator.domain import REFUSED, Attempt
 from services.orchestrator.models.catalog import Model
 
-CALL_TIMEOUT_S = 5.0
-FIRST_BACKOFF_S = 0.5
-LONGEST_BACKOFF_S = 30.0
-MOST_WAITING = 100
-"""Notices kept at most while notifier is away."""
 EXHAUSTED_EVERY_S = 60.0
 BUDGET_EVERY_S = 3_600.0
-
-_log = get_logger("teller")
-
-
-@dataclass(frozen=True, slots=True)
-class _Notice:
-    key: str
-    period: int
-    severity: pb.Severity.ValueType
-    title: str
-    body: str
-    run_id: str = ""
-    artist_id: str = ""
+MOST_REMEMBERED = 10_000
+"""Budgets of which is known that they were told."""
 
 
 class Teller:
-    """Notices on their way to notifier. Never in the way of a call: they are sent by a task of their own."""
+    """Says once a cool-down that a model failed, not once a call, and once that a budget goes down."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, clock: Callable[[], float] = time.time) -> None:
-        self._stub = NotifierServiceStub(channel)
+    def __init__(self, notices: Notices, *, clock: Callable[[], float] = time.time) -> None:
+        self._notices = notices
         self._clock = clock
         self._quiet_until: dict[str, float] = {}
-        self._waiting: asyncio.Queue[_Notice] = asyncio.Queue(MOST_WAITING)
+        self._strained: dict[str, None] = {}
 
     def failed(self, role: str, model: Model, attempt: Attempt) -> None:
         """A model gave no usable answer, and the next of the list is asked."""
@@ -54,10 +33,13 @@ class Teller:
         self._tell(
             f"model {model.name}{' benched' if must_act else ''}",
             wait_s,
-            pb.SEVERITY_ERROR if must_act else pb.SEVERITY_WARNING,
-            f"Model {model.name} failed: {attempt.outcome}",
-            f"The role {role} goes on with the next model of its list.\n{attempt.detail}"
-            + (f"\nCheck {model.api_key_env or 'its settings'}." if must_act else ""),
+            pb.NotifyRequest(
+                severity=pb.SEVERITY_ERROR if must_act else pb.SEVERITY_WARNING,
+                topic=pb.TOPIC_FALLBACK,
+                title=f"Model {model.name} failed: {attempt.outcome}",
+                body=f"The role {role} goes on with the next model of its list.\n{attempt.detail}"
+                + (f"\nCheck {model.api_key_env or 'its settings'}." if must_act else ""),
+            ),
         )
 
     def exhausted(self, role: str, attempts: Sequence[Attempt]) -> None:
@@ -66,9 +48,12 @@ class Teller:
         self._tell(
             f"role {role}",
             EXHAUSTED_EVERY_S,
-            pb.SEVERITY_ERROR,
-            f"No model answers for the role {role}",
-            told or "None is available: see aiartist llm status.",
+            pb.NotifyRequest(
+                severity=pb.SEVERITY_ERROR,
+                topic=pb.TOPIC_FALLBACK,
+                title=f"No model answers for the role {role}",
+                body=told or "None is available: see aiartist llm status.",
+            ),
         )
 
     def budget_spent(self, message: str, metadata: Mapping[str, str]) -> None:
@@ -77,64 +62,57 @@ class Teller:
         self._tell(
             f"budget {scope} {subject}",
             BUDGET_EVERY_S,
-            pb.SEVERITY_ERROR,
-            f"The budget is spent: {scope} {subject}".rstrip(),
-            message,
-            run_id=subject if scope == "run" else "",
-            artist_id=subject if scope == "artist" else "",
+            pb.NotifyRequest(
+                severity=pb.SEVERITY_ERROR,
+                topic=pb.TOPIC_BUDGET,
+                title=f"The budget is spent: {scope} {subject}".rstrip(),
+                body=message,
+                run_id=subject if scope == "run" else "",
+                artist_id=subject if scope == "artist" else "",
+            ),
         )
 
-    async def run(self) -> None:
-        """Sends what waits, until cancelled; keeps it while notifier is away."""
-        away = Outage(_log, "notifier")
-        while True:
-            notice = await self._waiting.get()
-            backoff_s = FIRST_BACKOFF_S
-            while not await self._sent(notice, away):
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(LONGEST_BACKOFF_S, 2 * backoff_s)
+    def budget_strained(self, budget: artist_db_pb2.Budget) -> None:
+        """80 % or more of a budget is spent: told once at 80 % and once at 100 %, each day or run."""
+        scope = artist_db_pb2.BudgetScope.Name(budget.scope).removeprefix("BUDGET_SCOPE_").lower()
+        level = 100 if budget.spent_micro_usd >= budget.limit_micro_usd else 80
+        key = f"budget {scope} {budget.subject} {budget.day} {level}"
+        if key in self._strained:
+            return
+        whose, target = {
+            "artist": (f"artist {budget.subject}", f"artist --artist {shlex.quote(budget.subject)}"),
+            "run": (f"run {budget.subject}", f"run --run {shlex.quote(budget.subject)}"),
+        }.get(scope, ("the label's day", "day"))
+        taken = self._notices.tell(
+            pb.NotifyRequest(
+                # The same in every replica, and after a restart.
+                request_id=derived_id("tell", key),
+                severity=pb.SEVERITY_ERROR if level == 100 else pb.SEVERITY_WARNING,
+                topic=pb.TOPIC_BUDGET,
+                title=f"{level} % of a budget is spent: {whose}",
+                body=f"${_usd(budget.spent_micro_usd)} of ${_usd(budget.limit_micro_usd)} is spent, "
+                f"${_usd(budget.left_micro_usd)} is left.\n"
+                f"Raise it with: aiartist budget set {target} USD",
+                run_id=budget.subject if scope == "run" else "",
+                artist_id=budget.subject if scope == "artist" else "",
+            )
+        )
+        if taken:
+            self._strained[key] = None
+            if len(self._strained) > MOST_REMEMBERED:
+                del self._strained[next(iter(self._strained))]
 
-    def _tell(
-        self,
-        key: str,
-        quiet_s: float,
-        severity: pb.Severity.ValueType,
-        title: str,
-        body: str,
-        *,
-        run_id: str = "",
-        artist_id: str = "",
-    ) -> None:
+    def _tell(self, key: str, quiet_s: float, notice: pb.NotifyRequest) -> None:
         now = self._clock()
         if now < self._quiet_until.get(key, 0.0):
             return
         self._quiet_until[key] = now + quiet_s
         # The same for all replicas, so that notifier says once what each of them sees.
-        period = int(now // quiet_s)
-        notice = _Notice(key, period, severity, title[:200], body[:4_000], run_id, artist_id)
-        try:
-            self._waiting.put_nowait(notice)
-        except asyncio.QueueFull:
-            _log.warning("a notice was dropped: too many wait for notifier", notice=title)
+        notice.request_id = derived_id("tell", f"{key}/{int(now // quiet_s)}")
+        self._notices.tell(notice)
 
-    async def _sent(self, notice: _Notice, away: Outage) -> bool:
-        """False where it must be sent again."""
-        request = pb.NotifyRequest(
-            request_id=derived_id("tell", f"{notice.key}/{notice.period}"),
-            severity=notice.severity,
-            title=notice.title,
-            body=notice.body,
-            run_id=notice.run_id,
-            artist_id=notice.artist_id,
-        )
-        try:
-            await self._stub.Notify(request, timeout=CALL_TIMEOUT_S)
-        except grpc.aio.AioRpcError as error:
-            remote = remote_error(error)
-            if remote.retryable:
-                away.noticed(error)
-                return False
-            if remote.remote_reason != "ERROR_REASON_REQUEST_ID_REUSED":
-                _log.error("notifier refuses a notice", notice=notice.title, detail=remote.message)
-        away.over()
-        return True
+
+def _usd(micro_usd: int) -> str:
+    """Dollars with as many decimals as the amount has, at least two: `5.00`, `0.0015`."""
+    dollars, rest = divmod(micro_usd, 1_000_000)
+    return f"{dollars}.{f'{rest:06}'.rstrip('0'):0<2}"

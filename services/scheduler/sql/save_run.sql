@@ -1,4 +1,5 @@
--- One step of a run, whole: the run where it is still at version $2, its stages ($19) and events ($20).
+-- One step of a run, whole: the run where it is still at version $2, its stages ($19), events ($20) and
+-- the questions that are over with it ($26).
 WITH saved AS (
     UPDATE runs SET
         version = version + 1,
@@ -24,6 +25,8 @@ WITH saved AS (
         -- Left alone where there is no delay: a change of an indexed column costs every index.
         not_before = CASE WHEN $21 > 0 THEN now() + make_interval(secs => $21) ELSE not_before END,
         announced = NOT $23,
+        takes_left = $24,
+        on_silence = $25,
         approval_expires_at = CASE
             WHEN $22::float8 IS NOT NULL THEN now() + make_interval(secs => $22)
             WHEN $3 = 'AWAITING_APPROVAL' THEN approval_expires_at
@@ -47,5 +50,11 @@ WITH saved AS (
         e.event->>'type', e.event->>'state', e.event->>'stage', (e.event->>'take_number')::integer,
         (e.event->>'attempt')::integer, nullif(e.event->'error', 'null'::jsonb), e.event->>'message'
     FROM saved, jsonb_array_elements($20::jsonb) WITH ORDINALITY AS e (event, number)
+), closed AS (
+    INSERT INTO run_closings (run_id, request_id, content_digest, decision, decided_at, reason)
+    SELECT saved.id, c.request_id, c.content_digest, CASE WHEN c.decided THEN saved.decision END,
+        CASE WHEN c.decided THEN saved.decided_at END, c.reason
+    FROM saved, jsonb_to_recordset($26::jsonb)
+        AS c (request_id text, content_digest text, decided boolean, reason text)
 )
 SELECT * FROM saved

@@ -8,7 +8,7 @@ import grpc
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
 from services.chassis.errors import remote_error
-from services.scheduler.convert import timestamp
+from services.scheduler.convert import silence_from_proto, silence_to_proto
 from services.scheduler.domain import (
     AskPerson,
     Decided,
@@ -16,6 +16,7 @@ from services.scheduler.domain import (
     Outcome,
     Run,
     RunState,
+    Silence,
     StageName,
     Verdict,
 )
@@ -46,34 +47,39 @@ class Approve:
         if run.autopilot:
             return Decided(Decision(Verdict.AUTOPILOT_APPROVED, run.content_digest, "autopilot"))
         try:
-            await self._ask(run)
+            return AskPerson(await self._ask(run))
         except grpc.aio.AioRpcError as error:
-            remote = remote_error(error)
-            # Asked already, before a crash; only how the artist is called has changed since.
-            if remote.remote_reason != _ASKED_BEFORE:
-                raise remote from error
-        return AskPerson()
+            raise remote_error(error) from error
 
-    async def _ask(self, run: Run) -> None:
-        artist = await self._artist_db.GetArtist(
+    async def _ask(self, run: Run) -> Silence:
+        """Asks; what the question says about silence."""
+        found = await self._artist_db.GetArtist(
             artist_db_pb2.GetArtistRequest(artist_id=run.artist_id), timeout=SHORT_CALL_S
         )
         take = await self._artist_db.GetTake(
             artist_db_pb2.GetTakeRequest(take_id=run.take_id), timeout=SHORT_CALL_S
         )
-        await self._notifier.RequestApproval(
-            notifier_pb2.RequestApprovalRequest(
-                request_id=run.request_id,
-                run_id=run.id,
-                artist_id=run.artist_id,
-                artist_name=artist.artist.persona.name,
-                brief_id=run.brief_id,
-                take_id=run.take_id,
-                title=run.title,
-                content_digest=run.content_digest,
-                audio=take.take.audio,
-                review=take.take.review,
-                expires_at=timestamp(await self._now() + self._ttl),
-            ),
-            timeout=SHORT_CALL_S,
+        on_silence = silence_from_proto(found.artist.on_silence)
+        request = notifier_pb2.RequestApprovalRequest(
+            request_id=run.request_id,
+            run_id=run.id,
+            artist_id=run.artist_id,
+            artist_name=found.artist.persona.name,
+            brief_id=run.brief_id,
+            take_id=run.take_id,
+            title=run.title,
+            content_digest=run.content_digest,
+            audio=take.take.audio,
+            review=take.take.review,
+            on_silence=silence_to_proto(on_silence),
+            take_number=run.take_number,
         )
+        if on_silence is not Silence.HOLD:
+            request.expires_at.FromDatetime(await self._now() + self._ttl)
+        try:
+            await self._notifier.RequestApproval(request, timeout=SHORT_CALL_S)
+        except grpc.aio.AioRpcError as error:
+            # Asked already, before a crash; only the time, or how the artist is set, has changed since.
+            if remote_error(error).remote_reason != _ASKED_BEFORE:
+                raise
+        return on_silence

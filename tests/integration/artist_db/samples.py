@@ -100,6 +100,9 @@ def take(brief_id: str, name: str = "1", **changes: Any) -> pb.StoredTake:
         "audio": Artifact(
             path=f"takes/{name}/master.flac", media_type="audio/flac", size_bytes=9, sha256=sha256(name)
         ),
+        "preview": Artifact(path=f"takes/{name}/preview.mp3", media_type="audio/mpeg", sha256=sha256("p")),
+        "cover": Artifact(path=f"takes/{name}/cover.jpg", media_type="image/jpeg", sha256=sha256("c")),
+        "thumbnail": Artifact(path=f"takes/{name}/thumb.jpg", media_type="image/jpeg", sha256=sha256("t")),
         "content_digest": f"sha256:{sha256(name)}",
         "review": Review(
             passed=True,

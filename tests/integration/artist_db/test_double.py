@@ -66,6 +66,29 @@ async def test_a_repeat_takes_the_amount_of_now(either: ArtistDbServiceStub) -> 
     assert await ask(either, hold(amount_micro_usd=1, holder="b")) == ("not granted", 1, "")
 
 
+async def test_a_call_is_told_that_its_budget_is_nearly_spent(either: ArtistDbServiceStub) -> None:
+    told = []
+    for call in (
+        model_call("one", cost_micro_usd=7_999),
+        model_call("two", cost_micro_usd=1),
+        model_call("free", cost_micro_usd=0),
+        model_call("three", cost_micro_usd=2_000),
+        # Told again: the first answer may have been lost.
+        model_call("three", cost_micro_usd=2_000),
+    ):
+        answer = await either.RecordModelCall(pb.RecordModelCallRequest(call=call))
+        told.append(
+            [(b.limit_micro_usd, b.spent_micro_usd, b.left_micro_usd, bool(b.day)) for b in answer.strained]
+        )
+    assert told == [
+        [],
+        [(10_000, 8_000, 2_000, True)],
+        [],
+        [(10_000, 10_000, 0, True)],
+        [(10_000, 10_000, 0, True)],
+    ]
+
+
 async def test_only_the_attempts_that_are_named_are_renewed(either: ArtistDbServiceStub) -> None:
     for request in (hold("one"), hold("two"), hold("done"), hold("theirs", holder="b"), model_call("done")):
         await ask(either, request)

@@ -142,8 +142,16 @@ BUDGET_PLANS: list[tuple[Query, set[str]]] = [
         lambda c: budgets.accounts(c, artist_id="art_7", run_id="run_7", limits=LIMITS),
         {"budgets_pkey", "spend_accounts_pkey"},
     ),
+    (
+        lambda c: budgets.strained(c, artist_id="art_7", run_id="run_7", day=None, limits=LIMITS),
+        {"budgets_pkey", "spend_accounts_pkey"},
+    ),
     (lambda c: budgets.renew(c, renewal("held-7", "held-8", holder="holder-7")), {"spend_holds_pkey"}),
     (lambda c: model_calls.record(c, model_call("held-7")), {"spend_holds_pkey", "model_calls_once"}),
+    (
+        lambda c: model_calls.record(c, model_call("held-8", cost_micro_usd=0)),
+        {"spend_holds_pkey", "model_calls_once"},
+    ),
 ]
 
 

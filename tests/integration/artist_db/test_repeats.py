@@ -10,6 +10,7 @@ import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_AUTOPILOT, SILENCE_ANSWER_EXPIRE
 from tests.integration.artist_db.races import held
 from tests.integration.artist_db.samples import ETAG, REUSED, artist, brief, persona, refused, release, take
 
@@ -39,6 +40,10 @@ CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
     "SetAutopilot": lambda world: (
         pb.SetAutopilotRequest(artist_id=world.artist.id, enabled=True),
         pb.SetAutopilotRequest(artist_id=world.artist.id, enabled=False),
+    ),
+    "SetSilenceAnswer": lambda world: (
+        pb.SetSilenceAnswerRequest(artist_id=world.artist.id, on_silence=SILENCE_ANSWER_EXPIRE),
+        pb.SetSilenceAnswerRequest(artist_id=world.artist.id, on_silence=SILENCE_ANSWER_AUTOPILOT),
     ),
     "PauseArtist": lambda world: (
         pb.PauseArtistRequest(artist_id=world.artist.id, reason="tour"),

@@ -21,6 +21,7 @@ async def test_a_fallback_is_told_once_a_cool_down(start: Start) -> None:
     (told,) = orchestrator.notifier.told.values()
     assert told.title == "Model first failed: server_error"
     assert told.severity == notifier_pb2.SEVERITY_WARNING
+    assert told.topic == notifier_pb2.TOPIC_FALLBACK
     assert "HTTP 503" in told.body
     assert "sk-abc" not in told.body
 
@@ -55,12 +56,13 @@ async def test_an_exhausted_list_is_told_once(start: Start) -> None:
         "Model second failed: server_error",
         "No model answers for the role songwriter",
     ]
+    assert len(orchestrator.notifier.told_about(notifier_pb2.TOPIC_FALLBACK)) == 3
 
 
 async def test_what_notifier_could_not_take_is_told_when_it_is_back(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.orchestrator.gateway.teller.FIRST_BACKOFF_S", 0.001)
+    monkeypatch.setattr("services.chassis.notices.FIRST_BACKOFF_S", 0.001)
     orchestrator = await start()
     orchestrator.notifier.failures = 12
     orchestrator.upstream.usual = {"first": Status(500)}

@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
-from services.chassis.database import Connection, Database
+from services.chassis.database import Database
 from services.chassis.paging import Page
 from services.scheduler.domain import Change, Event, Run, RunState, StageName
 from services.scheduler.queue import RunQueue
+from services.scheduler.records import ClosingRecord
 from services.scheduler.schema import SCHEMA
 from services.scheduler.store import Store
 from tests.support.postgres import TestServer, fresh_database
+from tests.support.scheduler_plans import RecordingDatabase, indexes, plan_of, read_whole
 
 RUNS = 10_000
 SEED = f"""
@@ -44,32 +45,14 @@ INSERT INTO run_stages (run_id, stage, take_number, state)
 SELECT 'run_' || n, s, 1, 'SUCCEEDED'
 FROM generate_series(1, 1000) AS n CROSS JOIN unnest('{COMPOSE,PRODUCE,APPROVE}'::text[]) AS s
 """
+CLOSINGS = """
+INSERT INTO run_closings (run_id, request_id, content_digest, reason)
+SELECT 'run_' || n, 'run_' || n || '/close/1/7', 'sha256:' || n, '' FROM generate_series(1, 10000) AS n
+"""
 PROGRESS = """
 INSERT INTO run_progress (run_id, stage, take_number, step, done, total)
 SELECT 'run_' || n, 'APPROVE', 1, 'half way', 1, 2 FROM generate_series(1, 1000) AS n
 """
-
-
-class RecordingDatabase(Database):
-    """Keeps every statement with its values."""
-
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        super().__init__(pool)
-        self.statements: list[tuple[str, tuple[Any, ...]]] = []
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        async with super().acquire() as connection:
-            with connection.query_logger(self._note):
-                yield connection
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        async with self.acquire() as connection, connection.transaction():
-            yield connection
-
-    def _note(self, query: Any) -> None:
-        self.statements.append((query.query, query.args))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +66,7 @@ def filled(postgres: TestServer) -> Iterator[str]:
 async def _fill(url: str) -> None:
     connection = await asyncpg.connect(url, server_settings={"search_path": SCHEMA})
     try:
-        for statement in (SEED, EVENTS, STAGES, PROGRESS, "ANALYZE"):
+        for statement in (SEED, EVENTS, STAGES, CLOSINGS, PROGRESS, "ANALYZE"):
             await connection.execute(statement)
     finally:
         await connection.close()
@@ -100,31 +83,9 @@ def store(database: RecordingDatabase) -> Store:
     return Store(database, RunQueue(), max_active_runs=20)
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", []):
-        yield from nodes(inner)
-
-
-async def plan_of(database: RecordingDatabase, part: str) -> list[dict[str, Any]]:
-    """The plan's nodes of the one statement with this in it, as the service just sent it."""
-    ((query, args),) = [sent for sent in database.statements if part in sent[0]]
-    async with database.pool.acquire() as connection:
-        (explained,) = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args)
-    return list(nodes(explained["Plan"]))
-
-
-def indexes(plan: list[dict[str, Any]]) -> set[str]:
-    return {node["Index Name"] for node in plan if "Index Name" in node}
-
-
-def read_whole(plan: list[dict[str, Any]]) -> set[str]:
-    """Tables that are read from the first row to the last."""
-    return {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
-
-
 Work = Callable[[Store], Awaitable[Any]]
 RUN = Run("run_9007", "art_7", RunState.AWAITING_APPROVAL, StageName.APPROVE, False, "operator", version=1)
+CLOSING = ClosingRecord(7, "run_7", "run_7/close/1/7", "sha256:7", None, "")
 EVENT = Event("STATE_CHANGED", RunState.AWAITING_APPROVAL, StageName.APPROVE, 1)
 MIDDLE = datetime(2030, 1, 1, tzinfo=UTC)
 PLANS: dict[str, tuple[Work, str, set[str]]] = {
@@ -142,6 +103,16 @@ PLANS: dict[str, tuple[Work, str, set[str]]] = {
         lambda store: store.unannounced(50),
         "WHERE NOT announced",
         {"runs_to_announce"},
+    ),
+    "which questions are to be closed": (
+        lambda store: store.untold_closings(50),
+        "FROM run_closings",
+        {"run_closings_pkey"},
+    ),
+    "which were closed": (
+        lambda store: store.forget_closings([CLOSING]),
+        "DELETE FROM run_closings",
+        {"run_closings_pkey"},
     ),
     "when artists ran last": (
         lambda store: store.last_runs(["art_7", "art_8"]),

@@ -1,10 +1,6 @@
 """Replicas that die, stop or lose the database: every run goes on, and no stage is lost or doubled."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -17,7 +13,7 @@ from services.scheduler import queue_driver
 from services.scheduler.domain import StageName
 from tests.support.captured_logs import CapturedLogs
 from tests.support.database_proxy import database_proxy
-from tests.support.processes import REPO, clean_environment
+from tests.support.scheduler_doomed import replica_that_stays_in
 from tests.support.scheduler_replica import Replica, names_of, running_scheduler
 from tests.support.stub_stages import Gate, StubStages
 
@@ -25,40 +21,6 @@ CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """A replica in a process of its own, which never leaves one stage."""
-
-    process: asyncio.subprocess.Process
-    port: int
-
-    async def line(self) -> str:
-        assert self.process.stdout is not None
-        return (await asyncio.wait_for(self.process.stdout.readline(), 60)).decode().strip()
-
-    async def kill(self) -> None:
-        self.process.kill()
-        await self.process.wait()
-
-
-@asynccontextmanager
-async def replica_that_stays_in(
-    stage: StageName, database_url: str, peers_address: str
-) -> AsyncIterator[Doomed]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.scheduler_process", database_url, peers_address, stage,
-        env=clean_environment(), cwd=REPO, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        port = await Doomed(process, 0).line()
-        yield Doomed(process, int(port))
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def assert_consistent(events: list[Any]) -> None:

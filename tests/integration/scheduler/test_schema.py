@@ -13,13 +13,17 @@ from services.scheduler.settings import Settings
 
 
 async def test_an_empty_database_gets_everything_and_nothing_the_second_time(empty_database_url: str) -> None:
-    assert await migrate_schema(empty_database_url) == ["0001_runs", "pgqueuer"]
+    assert await migrate_schema(empty_database_url) == ["0001_runs", "0002_people", "pgqueuer"]
     assert await migrate_schema(empty_database_url) == []
 
 
 async def test_several_at_once_make_it_once(empty_database_url: str) -> None:
     applied = await asyncio.gather(*(migrate_schema(empty_database_url) for _ in range(3)))
-    assert sorted(name for names in applied for name in names) == ["0001_runs", "pgqueuer"]
+    assert sorted(name for names in applied for name in names) == [
+        "0001_runs",
+        "0002_people",
+        "pgqueuer",
+    ]
 
 
 async def test_an_interrupted_one_is_finished_by_the_next(empty_database_url: str) -> None:

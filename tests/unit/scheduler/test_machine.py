@@ -130,7 +130,6 @@ def test_the_last_stage_ends_the_run_as_released() -> None:
 def test_a_person_who_was_asked_is_waited_for_without_a_place() -> None:
     change = MACHINE.finish(APPROVING, AskPerson())
     assert (change.run.state, change.run.place) == (RunState.AWAITING_APPROVAL, Place.NONE)
-    assert change.expires_in_s == LIMITS.approval_ttl_s
     assert told(change) == [("STATE_CHANGED", "AWAITING_APPROVAL")]
     assert recorded(change) == [(StageName.APPROVE, 1, "WAITING")]
 
@@ -158,14 +157,6 @@ def test_a_rejected_run_is_over() -> None:
     assert (change.run.state, change.run.place) == (RunState.REJECTED, Place.NONE)
     assert change.run.decision == decision(Verdict.REJECTED, "off key")
     assert change.events[-1].message == "off key"
-
-
-def test_a_run_that_nobody_decided_about_expires_and_is_not_rejected() -> None:
-    change = MACHINE.expire(WAITING)
-    assert (change.run.state, change.run.place) == (RunState.EXPIRED, Place.NONE)
-    assert change.run.decision is not None
-    assert (change.run.decision.verdict, change.run.decision.decided_by) == (Verdict.EXPIRED, "clock")
-    assert told(change) == [("DECIDED", "AWAITING_APPROVAL"), ("STATE_CHANGED", "EXPIRED")]
 
 
 def test_another_take_is_made_of_the_same_brief() -> None:

@@ -1,10 +1,11 @@
 """Whatever happens to a run, in whatever order, it stays within the diagram of DESIGN's section 5."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.scheduler.domain import (
     AskPerson,
@@ -19,7 +20,9 @@ from services.scheduler.domain import (
     Run,
     RunError,
     RunState,
+    Silence,
     StageName,
+    Take,
     TakeRefused,
     Verdict,
 )
@@ -72,9 +75,18 @@ class AnyLife(RuleBasedStateMachine):
         """A person was asked and has not answered."""
         self.begun = False
         """A try of the stage is under way."""
+        self.passed: list[Take] = []
+        """Every take that passed its review."""
+        self.closed: set[str] = set()
+        """Ids of the questions that were closed."""
+
+    @initialize(takes=st.integers(1, 5), autopilot=st.booleans())
+    def be_started(self, takes: int, autopilot: bool) -> None:
+        self.run = self.machine.new("run_1", "art_1", autopilot=autopilot, started_by="operator", takes=takes)
 
     def apply(self, change: Change) -> None:
-        before, self.run = self.run, change.run
+        before, self.run = self.run, replace(change.run, version=self.run.version + 1)
+        self.check_closings(before, change)
         arrows = FORWARD.get(before.state, set())
         if not before.state.final:
             arrows = arrows | {RunState.FAILED, RunState.CANCELLED, before.state}
@@ -87,6 +99,25 @@ class AnyLife(RuleBasedStateMachine):
         if self.run.state is not before.state and self.run.state is not A:
             assert ("STATE_CHANGED", self.run.state) in {(e.type, e.state) for e in change.events}
         self.waiting = self.begun = False
+
+    def check_closings(self, before: Run, change: Change) -> None:
+        """Whoever answers closes exactly the question that was open."""
+        told = [(closing.content_digest, closing.decided) for closing in change.closings]
+        if self.run.state is RunState.CANCELLED:
+            assert told == [("", False)] * (before.state is A)
+        elif self.waiting:
+            assert told == [(before.content_digest, True)]
+        ids = {closing.request_id for closing in change.closings}
+        assert not ids & self.closed
+        self.closed |= ids
+
+    @invariant()
+    def a_person_is_asked_when_as_many_takes_have_passed_as_were_wanted(self) -> None:
+        assert 0 <= self.run.takes_left <= self.run.takes_wanted
+        if self.run.stage is StageName.APPROVE:
+            assert self.run.takes_left == 0
+        if self.waiting and self.run.decision is None:
+            assert len(self.passed) == self.run.takes_wanted
 
     @invariant()
     def a_place_is_neither_wanted_nor_held_exactly_where_the_run_waits_or_is_over(self) -> None:
@@ -141,6 +172,9 @@ class AnyLife(RuleBasedStateMachine):
             StageName.PACKAGE: {"release_id": "rel_1"},
             StageName.PUBLISH: {"location": "/catalog"},
         }.get(self.run.stage, {})
+        if self.run.stage is StageName.PRODUCE:
+            digest = values["content_digest"]
+            self.passed.append(Take(values["take_id"], self.run.brief_id, digest, self.run.title))
         self.go_on(self.machine.finish(self.run, Done(values)), begins_the_next)
 
     def go_on(self, change: Change, begins_the_next: bool) -> None:
@@ -155,9 +189,11 @@ class AnyLife(RuleBasedStateMachine):
         self.go_on(self.machine.finish(self.run, TakeRefused(["loudness"])), begins_the_next)
 
     @precondition(lambda self: self.begun and self.run.stage is StageName.APPROVE)
-    @rule()
-    def ask_a_person(self) -> None:
-        self.apply(self.machine.finish(self.run, AskPerson()))
+    @rule(on_silence=st.sampled_from(Silence))
+    def ask_a_person(self, on_silence: Silence) -> None:
+        change = self.machine.finish(self.run, AskPerson(on_silence))
+        assert (change.expires_in_s is None) == (on_silence is Silence.HOLD)
+        self.apply(change)
         self.waiting = True
 
     @precondition(lambda self: self.begun and self.run.stage is StageName.APPROVE)
@@ -179,11 +215,25 @@ class AnyLife(RuleBasedStateMachine):
         """Also before the one who asks has noted that somebody was asked."""
         self.apply(self.machine.decide(self.run, Decision(verdict, self.run.content_digest, "cli:vera")))
 
-    @precondition(lambda self: self.waiting)
+    @precondition(lambda self: self.run.state is A)
+    @rule(which=st.randoms(use_true_random=False))
+    def have_any_of_its_takes_approved(self, which: Random) -> None:
+        take = which.choice(self.passed)
+        self.apply(
+            self.machine.decide(self.run, Decision(Verdict.APPROVED, take.content_digest, "cli:vera"), take)
+        )
+        now = self.run
+        assert (now.take_id, now.brief_id, now.content_digest, now.title) == (
+            take.take_id, take.brief_id, take.content_digest, take.title,
+        )  # fmt: skip
+
+    @precondition(lambda self: self.waiting and self.run.on_silence is not Silence.HOLD)
     @rule()
-    def expire(self) -> None:
-        self.apply(self.machine.expire(self.run))
-        assert self.run.state is RunState.EXPIRED
+    def get_no_answer(self) -> None:
+        """Silence is never a rejection."""
+        on_silence = self.run.on_silence
+        self.apply(self.machine.answer_silence(self.run))
+        assert self.run.state is (R if on_silence is Silence.AUTOPILOT else RunState.EXPIRED)
 
     @precondition(lambda self: not self.run.state.final)
     @rule()

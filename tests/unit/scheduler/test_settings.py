@@ -11,6 +11,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (settings.port, settings.metrics_port) == (50051, 9101)
     assert settings.artist_db_addr == "127.0.0.1:50052"
     assert settings.scheduler_approval_ttl_s == 7 * 24 * 3_600
+    assert settings.scheduler_takes == 1
     assert settings.scheduler_dequeue_timeout_s < settings.scheduler_heartbeat_timeout_s
 
 
@@ -22,6 +23,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ("AIARTIST_DB_POOL_SIZE", "2"),
         ("AIARTIST_SCHEDULER_MAX_ACTIVE_RUNS", "0"),
         ("AIARTIST_SCHEDULER_MAX_TAKES", "0"),
+        ("AIARTIST_SCHEDULER_TAKES", "0"),
+        ("AIARTIST_SCHEDULER_TAKES", "6"),
         ("AIARTIST_SCHEDULER_MAX_FAILURES", "0"),
         ("AIARTIST_SCHEDULER_MAX_ATTEMPTS", "1"),
         ("AIARTIST_SCHEDULER_BACKOFF_BASE_S", "0"),

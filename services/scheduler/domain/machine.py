@@ -1,204 +1,36 @@
-"""A run as a state machine: what may follow what. Pure: no clock, no database, no network."""
+"""The state machine: what may follow what."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-
-class RunState(StrEnum):
-    """Where a run is."""
-
-    QUEUED = "QUEUED"
-    COMPOSING = "COMPOSING"
-    PRODUCING = "PRODUCING"
-    AWAITING_APPROVAL = "AWAITING_APPROVAL"
-    RELEASING = "RELEASING"
-    RELEASED = "RELEASED"
-    REJECTED = "REJECTED"
-    EXPIRED = "EXPIRED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def final(self) -> bool:
-        return self in FINAL
-
-
-FINAL = frozenset(
-    {RunState.RELEASED, RunState.REJECTED, RunState.EXPIRED, RunState.FAILED, RunState.CANCELLED}
+from services.scheduler.domain.run import (
+    Decision,
+    Place,
+    Run,
+    RunError,
+    RunState,
+    Silence,
+    StageName,
+    Take,
+    Verdict,
+)
+from services.scheduler.domain.steps import (
+    AskPerson,
+    Change,
+    Closing,
+    Decided,
+    Done,
+    Event,
+    Outcome,
+    StageChange,
+    TakeRefused,
 )
 
-
-class StageName(StrEnum):
-    """A step of a run."""
-
-    COMPOSE = "COMPOSE"
-    PRODUCE = "PRODUCE"
-    APPROVE = "APPROVE"
-    FILM = "FILM"
-    PACKAGE = "PACKAGE"
-    PUBLISH = "PUBLISH"
-    REFLECT = "REFLECT"
-
-
-class Place(StrEnum):
-    """Whether a run takes one of the limited places."""
-
-    NONE = "none"
-    """Waits for a person, or is over."""
-    WANTED = "wanted"
-    """Could go on as soon as there is a place and its time has come."""
-    HELD = "held"
-    """Has a place and a job."""
-
-
-class Verdict(StrEnum):
-    """The possible decisions."""
-
-    APPROVED = "APPROVED"
-    AUTOPILOT_APPROVED = "AUTOPILOT_APPROVED"
-    REJECTED = "REJECTED"
-    REGENERATE_TAKE = "REGENERATE_TAKE"
-    REGENERATE_BRIEF = "REGENERATE_BRIEF"
-    EXPIRED = "EXPIRED"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided about which content; `decided_at` is set by the database."""
-
-    verdict: Verdict
-    content_digest: str
-    decided_by: str
-    reason: str = ""
-    decided_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunError:
-    """Why a stage failed."""
-
-    reason: str
-    message: str
-    retryable: bool
-    retry_after_s: float = 0.0
-    """Another try before that is in vain; known only where the error has just come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One attempt to make and release one song, as the database has it."""
-
-    id: str
-    artist_id: str
-    state: RunState
-    stage: StageName
-    autopilot: bool
-    started_by: str
-    version: int = 0
-    """Counts changes; a change is made only to the version that was read."""
-    place: Place = Place.WANTED
-    take_number: int = 1
-    attempts: int = 0
-    """Begun tries of the current stage."""
-    failures: int = 0
-    """Failed tries of the current stage."""
-    failed_takes: int = 0
-    """Takes in a row that failed their review."""
-    note: str = ""
-    title: str = ""
-    brief_id: str = ""
-    take_id: str = ""
-    content_digest: str = ""
-    release_id: str = ""
-    location: str = ""
-    decision: Decision | None = None
-    error: RunError | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    approval_expires_at: datetime | None = None
-
-    @property
-    def request_id(self) -> str:
-        """What makes the current stage's call repeatable: the same for every try of it."""
-        return f"{self.id}/{self.stage.lower()}/{self.take_number}"
-
-
-StageState: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "WAITING", "CANCELLED"]
-EventType: TypeAlias = Literal["STATE_CHANGED", "STAGE_STARTED", "STAGE_SUCCEEDED", "STAGE_FAILED", "DECIDED"]
-
-
-@dataclass(frozen=True, slots=True)
-class StageChange:
-    """How the record of one stage changes; the stage's begun tries grow where `begins`."""
-
-    stage: StageName
-    take_number: int
-    state: StageState
-    begins: bool = False
-    error: RunError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something to be told to watchers."""
-
-    type: EventType
-    state: RunState
-    stage: StageName
-    take_number: int
-    attempt: int = 0
-    error: RunError | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One step of a run: the new run and all that is recorded with it, in one transaction."""
-
-    run: Run
-    stages: tuple[StageChange, ...] = ()
-    events: tuple[Event, ...] = ()
-    delay_s: float = 0.0
-    """Not to go on before so many seconds."""
-    expires_in_s: float | None = None
-    """Sets when the approval expires."""
-
-    def then(self, later: "Change") -> "Change":
-        """Both steps as one."""
-        return replace(later, stages=self.stages + later.stages, events=self.events + later.events)
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A stage gave its result: new values for fields of the run, and the way on."""
-
-    values: Mapping[str, str] = field(default_factory=dict)
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TakeRefused:
-    """The review found the take broken: try another, if any are left."""
-
-    failed_checks: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class AskPerson:
-    """Somebody was asked; the run waits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """The stage decided by itself."""
-
-    decision: Decision
-
-
-Outcome: TypeAlias = Done | TakeRefused | AskPerson | Decided
+REVIEW_FAILED = "ERROR_REASON_REVIEW_FAILED"
+AFTER_SILENCE = "autopilot after silence"
+"""Who approves what nobody answered."""
+LONGEST_WAIT_S = 600.0
+"""A service that wants to be left alone for longer is asked again all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +43,8 @@ class Limits:
     backoff_base_s: float
     backoff_max_s: float
     approval_ttl_s: float
-
-
-REVIEW_FAILED = "ERROR_REASON_REVIEW_FAILED"
-LONGEST_WAIT_S = 600.0
-"""A service that wants to be left alone for longer is asked again all the same."""
+    takes: int = 1
+    """Takes that must pass before a person is asked, where the run's starter does not say."""
 
 
 class Pipeline:
@@ -245,6 +74,22 @@ class Machine:
         self._pipeline = pipeline
         self._limits = limits
 
+    def new(
+        self, id: str, artist_id: str, *, autopilot: bool, started_by: str, note: str = "", takes: int = 0
+    ) -> Run:
+        """A run that waits for its first place; `takes` 0: as many as the limits say."""
+        return Run(
+            id=id,
+            artist_id=artist_id,
+            state=RunState.QUEUED,
+            stage=self._pipeline.first,
+            autopilot=autopilot,
+            started_by=started_by,
+            note=note,
+            takes_wanted=takes or self._limits.takes,
+            takes_left=takes or self._limits.takes,
+        )
+
     def begin(self, run: Run) -> Change:
         """A try of the current stage begins; one too many parks the run as FAILED."""
         if run.attempts >= self._limits.max_attempts:
@@ -268,14 +113,24 @@ class Machine:
                 return self._go_on(replace(run, **values), message)  # type: ignore[arg-type]
             case Decided(decision):
                 return self._decided(run, decision)
-            case AskPerson():
-                return self._wait(run)
+            case AskPerson(on_silence):
+                return self._wait(run, on_silence)
             case TakeRefused(failed_checks):
                 return self._another_take(run, failed_checks)
 
-    def decide(self, run: Run, decision: Decision) -> Change:
-        """Somebody decided about a waiting run."""
-        return self._decided(replace(run, place=Place.WANTED), decision)
+    def decide(self, run: Run, decision: Decision, take: Take | None = None) -> Change:
+        """Somebody decided about a waiting run; `take`: an earlier one, which it goes on with."""
+        chosen = replace(run, place=Place.WANTED)
+        if take is not None:
+            chosen = replace(
+                chosen,
+                take_id=take.take_id,
+                brief_id=take.brief_id,
+                content_digest=take.content_digest,
+                title=take.title,
+            )
+        closing = Closing(_closing_id(run), run.content_digest, decided=True)
+        return Change(run, closings=(closing,)).then(self._decided(chosen, decision))
 
     def fail(self, run: Run, error: RunError, *, jitter: float) -> Change:
         """A try failed: another one after a while, or the run fails. `jitter` is 0 to 1."""
@@ -301,7 +156,10 @@ class Machine:
     def cancel(self, run: Run, reason: str) -> Change:
         """An operator ends it."""
         begun = (StageChange(run.stage, run.take_number, "CANCELLED"),) if run.attempts else ()
-        return Change(run, begun).then(self._end(run, RunState.CANCELLED, reason))
+        asked = run.state is RunState.AWAITING_APPROVAL
+        why = f"cancelled: {reason}" if reason else "cancelled"
+        closings = (Closing(_closing_id(run), "", decided=False, reason=why),) if asked else ()
+        return Change(run, begun, closings=closings).then(self._end(run, RunState.CANCELLED, reason))
 
     def retry(self, run: Run) -> Change:
         """A FAILED run goes on where it failed; where no take had passed, with a new take."""
@@ -319,10 +177,13 @@ class Machine:
         )
         return Change(again, (), (self._state_event(again, "retried by an operator"),))
 
-    def expire(self, run: Run) -> Change:
-        """Nobody answered in time."""
-        decision = Decision(Verdict.EXPIRED, run.content_digest, "clock")
-        return self._decided(run, decision)
+    def answer_silence(self, run: Run) -> Change:
+        """Nobody answered in time: never a rejection."""
+        if run.on_silence is Silence.AUTOPILOT:
+            decision = Decision(Verdict.AUTOPILOT_APPROVED, run.content_digest, AFTER_SILENCE)
+        else:
+            decision = Decision(Verdict.EXPIRED, run.content_digest, "clock")
+        return self.decide(run, decision)
 
     def _decided(self, run: Run, decision: Decision) -> Change:
         # What failed while it waited is over with the decision.
@@ -332,7 +193,7 @@ class Machine:
             run.state,
             run.stage,
             run.take_number,
-            message=f"{decision.verdict.lower().replace('_', ' ')} by {decision.decided_by}",
+            message=_told(decision),
         )
         noted = Change(decided, (StageChange(run.stage, run.take_number, "SUCCEEDED"),), (event,))
         match decision.verdict:
@@ -343,17 +204,18 @@ class Machine:
             case Verdict.EXPIRED:
                 return noted.then(self._end(decided, RunState.EXPIRED, "nobody answered in time"))
             case Verdict.REGENERATE_TAKE:
-                return noted.then(self._enter(self._anew(decided, decision), StageName.PRODUCE))
+                return noted.then(self._enter(self._anew(decided, decision, takes=1), StageName.PRODUCE))
             case Verdict.REGENERATE_BRIEF:
-                written_anew = replace(self._anew(decided, decision), brief_id="", title="")
-                return noted.then(self._enter(written_anew, StageName.COMPOSE))
+                again = self._anew(decided, decision, takes=decided.takes_wanted)
+                return noted.then(self._enter(replace(again, brief_id="", title=""), StageName.COMPOSE))
 
     @staticmethod
-    def _anew(run: Run, decision: Decision) -> Run:
+    def _anew(run: Run, decision: Decision, *, takes: int) -> Run:
         return replace(
             run,
             take_number=run.take_number + 1,
             failed_takes=0,
+            takes_left=takes,
             take_id="",
             content_digest="",
             note=decision.reason or run.note,
@@ -362,7 +224,14 @@ class Machine:
     def _go_on(self, run: Run, message: str) -> Change:
         event = Event("STAGE_SUCCEEDED", run.state, run.stage, run.take_number, run.attempts, message=message)
         done = Change(run, (StageChange(run.stage, run.take_number, "SUCCEEDED"),), (event,))
-        return done.then(self._enter_next(replace(run, failed_takes=0)))
+        passed = replace(run, failed_takes=0)
+        if run.stage is StageName.PRODUCE:
+            # Autopilot takes the first that is good enough.
+            passed = replace(passed, takes_left=0 if run.autopilot else max(0, run.takes_left - 1))
+            if passed.takes_left:
+                next_take = replace(passed, take_number=run.take_number + 1)
+                return done.then(self._enter(next_take, StageName.PRODUCE))
+        return done.then(self._enter_next(passed))
 
     def _enter_next(self, run: Run) -> Change:
         following = self._pipeline.after(run.stage)
@@ -385,13 +254,13 @@ class Machine:
         moved = entered.state is not run.state and not waits
         return Change(entered, (), (self._state_event(entered),) if moved else ())
 
-    def _wait(self, run: Run) -> Change:
-        waiting = replace(run, place=Place.NONE)
+    def _wait(self, run: Run, on_silence: Silence) -> Change:
+        waiting = replace(run, place=Place.NONE, on_silence=on_silence)
         return Change(
             waiting,
             (StageChange(run.stage, run.take_number, "WAITING"),),
             (self._state_event(waiting, "waits for a decision"),),
-            expires_in_s=self._limits.approval_ttl_s,
+            expires_in_s=None if on_silence is Silence.HOLD else self._limits.approval_ttl_s,
         )
 
     def _another_take(self, run: Run, failed_checks: Sequence[str]) -> Change:
@@ -431,3 +300,14 @@ class Machine:
     @staticmethod
     def _state_event(run: Run, message: str = "") -> Event:
         return Event("STATE_CHANGED", run.state, run.stage, run.take_number, message=message)
+
+
+def _closing_id(run: Run) -> str:
+    # The version makes it this very closing's, also where the same take is asked about again.
+    return f"{run.id}/close/{run.take_number}/{run.version}"
+
+
+def _told(decision: Decision) -> str:
+    """With its reason: the run keeps that of its last decision only."""
+    told = f"{decision.verdict.lower().replace('_', ' ')} by {decision.decided_by}"
+    return f"{told}: {decision.reason}" if decision.reason else told
