@@ -1,0 +1,5 @@
+"""`python -m tests.support.fake_telegram`."""
+
+from tests.support.fake_telegram.process import main
+
+main()
