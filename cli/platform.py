@@ -3,8 +3,9 @@
 Same code and wiring as one container each; only where the others are found differs.
 """
 
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -17,8 +18,8 @@ from services.chassis import logs
 from services.chassis.lifecycle import App, shipping
 from services.chassis.settings import ChassisSettings
 
-SERVICES = ("artist_db", "error_analyzer", "notifier", "orchestrator", "release", "scheduler")
-"""In the order of building: a service comes after those that it calls."""
+SERVICES = ("artist_db", "notifier", "error_analyzer", "orchestrator", "release", "scheduler")
+"""In the order of starting: a service comes after most of those that it calls."""
 
 Tell = Callable[[str], None]
 """Gets each step of starting, for people."""
@@ -55,14 +56,15 @@ async def run_platform(*, any_ports: bool = False, tell: Tell = lambda _: None) 
         model_url = await _model(stack, any_ports)
         tell("services")
         common: dict[str, Any] = {"database_url": SecretStr(dsn), "model_url": model_url}
+        ports = _ports(any_ports)
+        addresses = {name: f"{_reachable(settings.host)}:{port}" for name, port in ports.items()}
         apps: list[App] = []
-        addresses: dict[str, str] = {}
         for name in SERVICES:
-            app = await _build(name, common, addresses, any_ports)
+            more = {"port": ports[name], **({"metrics_port": 0} if any_ports else {})}
+            app = await _build(name, common | more, addresses)
             # Closed here where a later one can't be built; `close` does nothing the second time.
             stack.push_async_callback(app.close)
             apps.append(app)
-            addresses[name] = f"{_reachable(app.settings.host)}:{app.port}"
         shipper = settings.model_copy(update={"error_analyzer_addr": addresses["error_analyzer"]})
         await stack.enter_async_context(shipping(shipper, default_service="platform"))
         for app in apps:
@@ -103,14 +105,23 @@ async def _model(stack: AsyncExitStack, any_ports: bool) -> str:
     return str(model.url)
 
 
-async def _build(name: str, common: dict[str, Any], addresses: dict[str, str], any_ports: bool) -> App:
+def _ports(any_ports: bool) -> dict[str, int]:
+    """Each service's port, known before any is built: some of them call each other."""
+    wanted = {name: 0 if any_ports else _module(name, "settings").Settings.load().port for name in SERVICES}
+    with ExitStack() as held:
+        for name in [name for name, port in wanted.items() if port == 0]:
+            # All are held until the last is chosen, so that no two are the same.
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            wanted[name] = int(probe.getsockname()[1])
+    return wanted
+
+
+async def _build(name: str, common: dict[str, Any], addresses: dict[str, str]) -> App:
     settings_type: type[ChassisSettings] = _module(name, "settings").Settings
     known = {f"{service}_addr": address for service, address in addresses.items()}
-    ports = {"port": 0, "metrics_port": 0} if any_ports else {}
     given = {
-        field: value
-        for field, value in {**common, **known, **ports}.items()
-        if field in settings_type.model_fields
+        field: value for field, value in {**common, **known}.items() if field in settings_type.model_fields
     }
     settings = settings_type.load(**given)
     logs.keep_secret(settings)

@@ -8,37 +8,40 @@ from services.notifier.channel import Channel
 from services.notifier.console import ConsoleChannel
 from services.notifier.delivery import DeliveryWorker, Pace
 from services.notifier.schema import SCHEMA
-from services.notifier.servicer import NotifierServicer
+from services.notifier.servicer import Asking, NotifierServicer
 from services.notifier.settings import Settings
-
-CHANNELS = {"console": ConsoleChannel}
+from services.notifier.telegram.channel import habits_of, open_telegram
 
 
 async def build(settings: Settings, *, channel: Channel | None = None) -> App:
     """Opens everything; SetupError where the database or a port can't be had.
 
-    `channel` takes the place of the one that the settings name.
+    `channel` takes the place of the console.
     """
     app = App("notifier", settings)
     async with app.building():
         db = await app.enter(Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size))
+        on_telegram = settings.channel == "telegram"
+        recipients = settings.telegram_chat_ids if on_telegram else ()
+        asking = Asking(recipients, habits_of(settings).where, settings.notifier_remind_after_s)
         app.serve(
-            NotifierServicer(db),
+            NotifierServicer(db, asking),
             add_NotifierServiceServicer_to_server,
             notifier_pb2.DESCRIPTOR,
             port=settings.port,
             metrics_port=settings.metrics_port,
         )
-        worker = DeliveryWorker(
-            db, channel or CHANNELS[settings.notifier_channel](), pace(settings), app.closing
-        )
-        app.spawn("delivery", worker.run())
+        if on_telegram:
+            await open_telegram(app, db, settings)
+        else:
+            console = DeliveryWorker(db, channel or ConsoleChannel(), pace(settings), app.closing)
+            app.spawn("delivery", console.run())
         app.ready_when("database", db.ping)
     return app
 
 
 def pace(settings: Settings) -> Pace:
-    """The worker's times, from the settings."""
+    """The console's times, from the settings."""
     return Pace(
         poll_interval_s=settings.notifier_poll_interval_s,
         delivery_timeout_s=settings.notifier_delivery_timeout_s,

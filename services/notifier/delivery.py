@@ -2,15 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.chassis.database import DATABASE_TROUBLE, Database
+from services.chassis.database import Database
 from services.chassis.logs import get_logger, mask_text
-from services.notifier import metrics, store
+from services.notifier import metrics
 from services.notifier.channel import Channel
 from services.notifier.domain import Message, retry_delay_s
+from services.notifier.hints import work_on_hints
+from services.notifier.store import messages
 
 MAX_ERROR = 500
 
@@ -42,35 +42,28 @@ class DeliveryWorker:
 
     async def run(self) -> None:
         """Delivers until the service closes, whatever the database does meanwhile."""
-        while not self._closing.is_set():
-            try:
-                async with self._hints() as hint:
-                    await self._deliver_until_hints_end(hint)
-            except DATABASE_TROUBLE as error:
-                _log.warning(
-                    "messages wait for the database", detail=mask_text(f"{type(error).__name__}: {error}")
-                )
-                await self._pause(asyncio.Event())
+        await work_on_hints(
+            self._db,
+            messages.HINT_CHANNEL,
+            self.deliver_due,
+            every_s=self._pace.poll_interval_s,
+            closing=self._closing,
+            log=_log,
+        )
 
     async def deliver_due(self) -> None:
         """Delivers what is due now."""
         while not self._closing.is_set() and await self._deliver_next():
             pass
 
-    async def _deliver_until_hints_end(self, hint: "_Hint") -> None:
-        while not self._closing.is_set() and not hint.ended:
-            hint.given.clear()
-            await self.deliver_due()
-            await self._pause(hint.given)
-
     async def _deliver_next(self) -> bool:
         async with self._db.transaction() as connection:
-            message = await store.claim_next(connection)
+            message = await messages.claim_next(connection)
             if message is None:
                 return False
             error = await self._give(message)
             if error is None:
-                metrics.WAIT_SECONDS.observe(await store.mark_delivered(connection, message.id))
+                metrics.WAIT_SECONDS.observe(await messages.mark_delivered(connection, message.id))
                 metrics.DELIVERIES.labels("delivered").inc()
                 return True
             attempts = message.failed_attempts + 1
@@ -80,7 +73,7 @@ class DeliveryWorker:
                 most_s=self._pace.retry_max_s,
                 jitter=random.random(),
             )
-            await store.postpone(connection, message.id, delay_s=delay_s, error=error)
+            await messages.postpone(connection, message.id, delay_s=delay_s, error=error)
         metrics.DELIVERIES.labels("failed").inc()
         _log.warning(
             "a message could not be delivered",
@@ -100,43 +93,3 @@ class DeliveryWorker:
         except Exception as error:  # noqa: BLE001 - a channel may raise whatever its library raises
             return mask_text(f"{type(error).__name__}: {error}".rstrip(": "))[:MAX_ERROR]
         return None
-
-    async def _pause(self, hint: asyncio.Event) -> None:
-        """Until the hint, the next look, or the end."""
-        waits = [asyncio.create_task(event.wait()) for event in (hint, self._closing)]
-        try:
-            await asyncio.wait(waits, timeout=self._pace.poll_interval_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-    @asynccontextmanager
-    async def _hints(self) -> AsyncIterator["_Hint"]:
-        """Listens on a connection of its own; a hint may be missed, which is why the worker also looks."""
-        hint = _Hint()
-        async with self._db.acquire() as connection:
-            connection.add_termination_listener(hint.end)
-            await connection.add_listener(store.HINT_CHANNEL, hint.give)
-            try:
-                yield hint
-            finally:
-                # The pool would hand the connection on as it is, listening; and to ask one that is being cut
-                # off to stop listening may never be answered. So it ends, and the pool opens another.
-                if not hint.ended:
-                    connection.remove_termination_listener(hint.end)
-                    connection.terminate()
-
-
-class _Hint:
-    """Whether somebody said that there is something to deliver, and whether anybody still could."""
-
-    def __init__(self) -> None:
-        self.given = asyncio.Event()
-        self.ended = False
-
-    def give(self, *_notification: object) -> None:
-        self.given.set()
-
-    def end(self, *_connection: object) -> None:
-        self.ended = True
-        self.given.set()

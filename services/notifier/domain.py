@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     APPROVAL = "approval"
     NOTICE = "notice"
+    REMINDER = "reminder"
 
 
 class Severity(StrEnum):
@@ -27,6 +28,18 @@ class Severity(StrEnum):
 
     INFO = "info"
     WARNING = "warning"
+    ERROR = "error"
+
+
+class Topic(StrEnum):
+    """What a notice is about."""
+
+    OTHER = "other"
+    RELEASED = "released"
+    FAILED = "failed"
+    ENDED = "ended"
+    FALLBACK = "fallback"
+    BUDGET = "budget"
     ERROR = "error"
 
 
@@ -41,6 +54,8 @@ class Draft:
     run_id: str
     artist_id: str
     approval: RequestApprovalRequest | None = None
+    topic: Topic = Topic.OTHER
+    error_fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,20 @@
 import unicodedata
 from collections.abc import Mapping
 
-from aiartist.notifier.v1.notifier_pb2 import NotifyRequest, RequestApprovalRequest, Severity
+from aiartist.common.v1.decision_pb2 import SilenceAnswer, Verdict
+from aiartist.notifier.v1.notifier_pb2 import (
+    CloseApprovalRequest,
+    NotifyRequest,
+    RequestApprovalRequest,
+    ResendApprovalRequest,
+    Severity,
+    Topic,
+)
 from services.chassis.errors import FieldViolation, InvalidInput
 from services.notifier.domain import MAX_BODY, MAX_TITLE
 
 MAX_ID = 200
+MAX_REASON = 1_000
 _REQUIRED = ("request_id", "run_id", "artist_id", "brief_id", "take_id", "content_digest")
 
 
@@ -17,6 +26,10 @@ def check_approval(request: RequestApprovalRequest) -> None:
     for name in ("artist_name", "title"):
         if (text := getattr(request, name)) and (problem := _one_line(text)):
             wrong.append(FieldViolation(name, problem))
+    if request.on_silence not in SilenceAnswer.values():
+        wrong.append(
+            FieldViolation("on_silence", f"must be one of the enum's values, is {request.on_silence}")
+        )
     if request.HasField("expires_at"):
         try:
             request.expires_at.ToDatetime()
@@ -26,12 +39,38 @@ def check_approval(request: RequestApprovalRequest) -> None:
         raise InvalidInput(wrong)
 
 
+def check_close(request: CloseApprovalRequest) -> None:
+    """InvalidInput where it does not say of which run, or neither what was decided nor why it is over."""
+    wrong = _ids({"request_id": request.request_id, "run_id": request.run_id}, required=True)
+    wrong += _ids({"content_digest": request.content_digest}, required=False)
+    if not request.HasField("decision"):
+        if not request.reason.strip():
+            wrong.append(FieldViolation("reason", "is required where there is no decision"))
+    elif request.decision.verdict not in Verdict.values() or not request.decision.verdict:
+        wrong.append(FieldViolation("decision.verdict", "is required: one of the enum's values"))
+    if len(request.reason) > MAX_REASON:
+        wrong.append(
+            FieldViolation("reason", f"must have at most {MAX_REASON} characters, has {len(request.reason)}")
+        )
+    if wrong:
+        raise InvalidInput(wrong)
+
+
+def check_resend(request: ResendApprovalRequest) -> None:
+    """InvalidInput where it does not say of which run."""
+    if wrong := _ids({"request_id": request.request_id, "run_id": request.run_id}, required=True):
+        raise InvalidInput(wrong)
+
+
 def check_notice(request: NotifyRequest) -> None:
     """InvalidInput where the title is missing, or something is too long or not printable."""
     wrong = _ids({"request_id": request.request_id}, required=True)
     wrong += _ids({"run_id": request.run_id, "artist_id": request.artist_id}, required=False)
     if request.severity not in Severity.values():
         wrong.append(FieldViolation("severity", f"must be one of the enum's values, is {request.severity}"))
+    if request.topic not in Topic.values():
+        wrong.append(FieldViolation("topic", f"must be one of the enum's values, is {request.topic}"))
+    wrong += _ids({"error_fingerprint": request.error_fingerprint}, required=False)
     if not request.title.strip():
         wrong.append(FieldViolation("title", f"is required: one line, 1 to {MAX_TITLE} characters"))
     elif problem := _one_line(request.title):

@@ -8,17 +8,17 @@ from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from services.chassis.database import Connection
 from services.chassis.ids import new_id
 from services.chassis.paging import Page
-from services.notifier.domain import Draft, Kind, Message, Severity
+from services.notifier.domain import Draft, Kind, Message, Severity, Topic
 
 HINT_CHANNEL = "notifier_messages"
 """Where PostgreSQL says that there is something to deliver."""
 
 _COLUMNS = """id, position, kind, severity, title, body, run_id, artist_id, approval,
-    created_at, delivered_at, failed_attempts"""
+    created_at, delivered_at, failed_attempts, topic, error_fingerprint"""
 
 _INSERT = """
-INSERT INTO messages (id, kind, severity, title, body, run_id, artist_id, approval)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO messages (id, kind, severity, title, body, run_id, artist_id, approval, topic, error_fingerprint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 
 # Rows that another replica is at are skipped, so that none is said twice at the same time.
@@ -65,6 +65,8 @@ async def insert(connection: Connection, draft: Draft) -> str:
         draft.run_id,
         draft.artist_id,
         approval,
+        draft.topic.value,
+        draft.error_fingerprint,
     )
     await connection.execute("SELECT pg_notify($1, $2)", HINT_CHANNEL, message_id)
     return message_id
@@ -76,6 +78,14 @@ async def claim_next(connection: Connection) -> Message | None:
     return _message(row) if row is not None else None
 
 
+async def get_many(connection: Connection, message_ids: Sequence[str]) -> list[Message]:
+    """The messages, the first stored first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM messages WHERE id = ANY ($1) ORDER BY position", list(message_ids)
+    )
+    return [_message(row) for row in rows]
+
+
 async def mark_delivered(connection: Connection, message_id: str) -> float:
     """Notes that the channel took it; how long it had waited, in seconds."""
     return float(await connection.fetchval(_DELIVERED, message_id))
@@ -84,6 +94,15 @@ async def mark_delivered(connection: Connection, message_id: str) -> float:
 async def postpone(connection: Connection, message_id: str, *, delay_s: float, error: str) -> None:
     """Notes a failure; the message is due again in `delay_s`."""
     await connection.execute(_POSTPONE, message_id, delay_s, error)
+
+
+async def say_again(connection: Connection, message_id: str) -> None:
+    """The message waits to be said once more."""
+    await connection.execute(
+        "UPDATE messages SET delivered_at = NULL, next_attempt_at = clock_timestamp() WHERE id = $1",
+        message_id,
+    )
+    await connection.execute("SELECT pg_notify($1, $2)", HINT_CHANNEL, message_id)
 
 
 async def list_messages(connection: Connection, page: Page, *, run_id: str) -> tuple[list[Message], str]:
@@ -108,5 +127,7 @@ def _message(row: asyncpg.Record) -> Message:
         row["run_id"],
         row["artist_id"],
         RequestApprovalRequest.FromString(approval) if approval is not None else None,
+        Topic(row["topic"]),
+        row["error_fingerprint"],
     )
     return Message(row["id"], draft, row["created_at"], row["delivered_at"], row["failed_attempts"])

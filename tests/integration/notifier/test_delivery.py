@@ -4,9 +4,9 @@ import asyncio
 
 from services.chassis.database import Database
 from services.chassis.metrics import REGISTRY
-from services.notifier import store
 from services.notifier.delivery import DeliveryWorker, Pace
 from services.notifier.domain import Draft, Kind, Message, Severity
+from services.notifier.store import messages
 from tests.integration.notifier.conftest import Notifier
 from tests.integration.notifier.test_service import notice
 from tests.support.channels import WatchedChannel
@@ -21,7 +21,7 @@ def worker(db: Database, channel: WatchedChannel, pace: Pace = PACE) -> Delivery
 async def store_notices(db: Database, *titles: str) -> None:
     for title in titles:
         async with db.transaction() as connection:
-            await store.insert(connection, Draft(Kind.NOTICE, Severity.INFO, title, "", "", ""))
+            await messages.insert(connection, Draft(Kind.NOTICE, Severity.INFO, title, "", "", ""))
 
 
 async def waiting(db: Database) -> list[str]:

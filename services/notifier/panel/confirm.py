@@ -1,0 +1,91 @@
+"""What cannot be undone is asked about first."""
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from services.notifier.panel import actions, artists, runs
+from services.notifier.panel import desk as ask_services
+from services.notifier.panel.actions import Outcome
+from services.notifier.panel.desk import Desk
+from services.notifier.panel.pages import tap, walk
+from services.notifier.panel.refusals import missing
+from services.notifier.panel.screen import Screen
+from services.notifier.panel.words import artist_state, count, name_of, run_state, title_of
+from services.notifier.telegram.post import rows
+from services.notifier.telegram.text import bold, joined, plain
+
+VERBS = ("cancel", "retire", "pause.all", "resume.all")
+
+
+async def ask(desk: Desk, verb: str, subject: str) -> Screen:
+    """The question before a verb of `VERBS`; where there is nothing to do, that."""
+    if verb == "cancel":
+        return await _cancel(desk, subject)
+    if verb == "retire":
+        return await _retire(desk, subject)
+    return await _all(desk, verb)
+
+
+async def do(desk: Desk, verb: str, subject: str) -> tuple[Outcome, Screen]:
+    """Does what was confirmed; how things are after it."""
+    if verb == "cancel":
+        return await actions.cancel(desk, subject), await runs.show(desk, subject)
+    if verb == "retire":
+        return await actions.retire(desk, subject), await artists.show(desk, subject)
+    outcome = await (actions.pause_all(desk) if verb == "pause.all" else actions.resume_all(desk))
+    return outcome, await artists.show_list(desk)
+
+
+async def _cancel(desk: Desk, run_id: str) -> Screen:
+    run = await desk.peers.run(run_id)
+    if run is None:
+        return missing("run", "Runs", "p:runs")
+    back = tap("« No, back", f"p:run:{run.id}")
+    title = title_of(run.title)
+    if run.state not in runs.UNDER_WAY:
+        text = f"“{title}” is {run_state(run.state)}: there is nothing to cancel."
+        return Screen(plain(text), rows(tap("« Run", f"p:run:{run.id}")))
+    lines = [
+        bold(f"Really cancel “{title}”?"),
+        plain(f"It is {run_state(run.state)}. A cancelled run is not taken up again."),
+    ]
+    return Screen(joined(lines), rows(tap("🛑 Yes, cancel it", f"c:cancel:{run.id}"), back))
+
+
+async def _retire(desk: Desk, artist_id: str) -> Screen:
+    artist = await desk.peers.artist(artist_id)
+    if artist is None:
+        return missing("artist", "Artists", "p:artists")
+    back = f"p:artist:{artist.id}"
+    if artist.state not in (db.ARTIST_STATE_ACTIVE, db.ARTIST_STATE_PAUSED):
+        text = f"{name_of(artist)} is {artist_state(artist.state)} and cannot be retired."
+        return Screen(plain(text), rows(tap("« Artist", back)))
+    lines = [
+        bold(f"Really retire {name_of(artist)}?"),
+        plain("A retired artist makes no songs again, ever. What is released stays."),
+    ]
+    return Screen(
+        joined(lines), rows(tap("🛑 Yes, retire", f"c:retire:{artist.id}"), tap("« No, back", back))
+    )
+
+
+async def _all(desk: Desk, verb: str) -> Screen:
+    pauses = verb == "pause.all"
+    state = db.ARTIST_STATE_ACTIVE if pauses else db.ARTIST_STATE_PAUSED
+    found, complete = await walk(ask_services.artists(desk.peers, (state,)))
+    back = tap("« No, back", "p:artists")
+    if not found:
+        text = "No artist is active." if pauses else "No artist is paused."
+        return Screen(plain(text), rows(tap("« Artists", "p:artists")))
+    many = count(len(found), "artist") if complete else f"more than {len(found):,} artists"
+    if pauses:
+        lines = [
+            bold(f"Really pause all? {many} would be paused."),
+            plain("No new songs start; those under way go on."),
+        ]
+        yes = tap("⏸ Yes, pause all", "c:pause.all")
+    else:
+        lines = [
+            bold(f"Really resume all? {many} would be resumed."),
+            plain("Also those that were paused one by one."),
+        ]
+        yes = tap("▶️ Yes, resume all", "c:resume.all")
+    return Screen(joined(lines), rows(yes, back))

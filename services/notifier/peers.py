@@ -1,0 +1,144 @@
+"""The other services, as far as people are told of them or change them over Telegram."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+
+from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1.audio_pb2 import Artifact
+from aiartist.common.v1.brief_pb2 import ModelUse
+from aiartist.release.v1 import release_pb2
+from aiartist.scheduler.v1 import scheduler_pb2 as sched
+from services.chassis.errors import RemoteError, remote_error
+
+if TYPE_CHECKING:
+    from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+    from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
+    from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
+
+CALL_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+FILE_MOST = 48 << 20
+"""Bytes of a file that a bot may send, with room for the rest of the call; Telegram takes 50 MB."""
+_TAKES = 20
+
+Answer = TypeVar("Answer")
+
+
+class PeerAway(Exception):
+    """A service does not answer; the same may work a little later."""
+
+    def __init__(self, what: str, error: RemoteError) -> None:
+        super().__init__(f"{what} does not answer: {error.message}")
+        self.what = what
+
+
+class FileUnreadable(Exception):
+    """A file is missing, damaged or too large to be sent, and will stay so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """What people judge a run by. Parts that are not there any more are empty."""
+
+    brief: db.StoredBrief = field(default_factory=db.StoredBrief)
+    takes: tuple[db.StoredTake, ...] = ()
+    """Those that passed their review, in order."""
+    uses: tuple[ModelUse, ...] = ()
+    cost_micro_usd: int = 0
+
+    def take(self, take_id: str) -> db.StoredTake:
+        """An empty one where it is not there."""
+        return next((take for take in self.takes if take.id == take_id), db.StoredTake())
+
+
+class Peers:
+    """scheduler, artist_db and release."""
+
+    def __init__(
+        self,
+        scheduler: "SchedulerServiceStub",
+        artist_db: "ArtistDbServiceStub",
+        release: "ReleaseServiceStub",
+    ) -> None:
+        self.scheduler = scheduler
+        self.artist_db = artist_db
+        self.release = release
+
+    async def song(self, run_id: str, brief_id: str) -> Song:
+        """All that is told of a run's song; PeerAway where artist_db does not answer."""
+        brief = await found(
+            "artist_db",
+            self.artist_db.GetBrief(db.GetBriefRequest(brief_id=brief_id), timeout=CALL_TIMEOUT_S),
+        )
+        takes = await found(
+            "artist_db",
+            self.artist_db.ListTakes(
+                db.ListTakesRequest(run_id=run_id, page_size=_TAKES), timeout=CALL_TIMEOUT_S
+            ),
+        )
+        spend = await found(
+            "artist_db", self.artist_db.GetSpend(db.GetSpendRequest(run_id=run_id), timeout=CALL_TIMEOUT_S)
+        )
+        passed = [take for take in takes.takes if take.review.passed] if takes else []
+        return Song(
+            brief=brief.brief if brief else db.StoredBrief(),
+            takes=tuple(sorted(passed, key=lambda take: take.take_number)),
+            uses=tuple(spend.uses) if spend else (),
+            cost_micro_usd=spend.total_cost_micro_usd if spend else 0,
+        )
+
+    async def run(self, run_id: str) -> sched.Run | None:
+        """None where there is no such run; PeerAway where scheduler does not answer."""
+        response = await found(
+            "scheduler", self.scheduler.GetRun(sched.GetRunRequest(run_id=run_id), timeout=CALL_TIMEOUT_S)
+        )
+        return response.run if response else None
+
+    async def artist(self, artist_id: str) -> db.Artist | None:
+        """None where there is no such artist; PeerAway where artist_db does not answer."""
+        response = await found(
+            "artist_db",
+            self.artist_db.GetArtist(db.GetArtistRequest(artist_id=artist_id), timeout=CALL_TIMEOUT_S),
+        )
+        return response.artist if response else None
+
+    async def read(self, artifact: Artifact) -> bytes:
+        """A file's bytes; PeerAway or FileUnreadable."""
+        if artifact.size_bytes > FILE_MOST:
+            raise FileUnreadable(
+                f"{artifact.path} has {artifact.size_bytes} bytes, at most {FILE_MOST} can be sent"
+            )
+        pieces, size = [], 0
+        try:
+            async for piece in self.release.ReadArtifact(
+                release_pb2.ReadArtifactRequest(artifact=artifact), timeout=READ_TIMEOUT_S
+            ):
+                pieces.append(piece.data)
+                size += len(piece.data)
+                if size > FILE_MOST:
+                    raise FileUnreadable(f"{artifact.path} has more bytes than it should")
+        except grpc.aio.AioRpcError as error:
+            remote = remote_error(error)
+            if remote.retryable or not remote.from_platform:
+                raise PeerAway("release", remote) from error
+            raise FileUnreadable(remote.message) from error
+        return b"".join(pieces)
+
+
+async def found(what: str, call: Awaitable[Answer]) -> Answer | None:
+    """The answer; None where there is no such thing; PeerAway where the same may work later.
+
+    What else the service refuses is raised as it is: RemoteError.
+    """
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        remote = remote_error(error)
+        if remote.remote_code is grpc.StatusCode.NOT_FOUND:
+            return None
+        if remote.retryable or not remote.from_platform:
+            raise PeerAway(what, remote) from error
+        raise remote from error

@@ -1,0 +1,76 @@
+"""Reminds people of questions that wait: one message for all of them, and never in quiet hours."""
+
+import asyncio
+from collections.abc import Iterable
+
+from services.chassis.database import DATABASE_TROUBLE, Database
+from services.chassis.logs import get_logger
+from services.chassis.outage import Outage
+from services.notifier import metrics
+from services.notifier.domain import Draft, Kind, Severity
+from services.notifier.hints import pause
+from services.notifier.store import approvals, messages, posts
+from services.notifier.telegram.writer import Habits
+
+MOST_AT_ONCE = 1_000
+_log = get_logger("notifier.reminders")
+
+
+class Reminders:
+    """Any number of them may work on one database."""
+
+    def __init__(
+        self,
+        db: Database,
+        habits: Habits,
+        recipients: Iterable[int],
+        *,
+        every_s: float,
+        closing: asyncio.Event,
+    ) -> None:
+        self._db = db
+        self._habits = habits
+        self._recipients = tuple(recipients)
+        self._every_s = every_s
+        self._closing = closing
+
+    async def run(self, look_every_s: float) -> None:
+        """Looks every so often until the service closes."""
+        database = Outage(_log, "the database")
+        while not self._closing.is_set():
+            try:
+                await self.remind()
+            except DATABASE_TROUBLE as error:
+                database.noticed(error)
+            else:
+                database.over()
+            await pause(self._closing, timeout_s=look_every_s)
+
+    async def remind(self) -> int:
+        """Reminds of all questions whose time has come; how many. None in quiet hours: they keep."""
+        async with self._db.transaction() as connection:
+            waiting, age_s = await approvals.count_open(connection)
+            metrics.WAITING.set(waiting)
+            metrics.WAITING_AGE.set(age_s)
+            now = await posts.now(connection)
+            if self._habits.quiet is not None and self._habits.quiet.cover(now, self._habits.where):
+                return 0
+            due = await approvals.to_remind(connection, MOST_AT_ONCE)
+            if not due:
+                return 0
+            songs = "1 song waits" if len(due) == 1 else f"{len(due)} songs wait"
+            draft = Draft(
+                Kind.REMINDER,
+                Severity.INFO,
+                f"{songs} for a decision",
+                "\n".join(
+                    f"{approval.title} by {approval.artist_name}: {approval.run_id}" for approval in due[:20]
+                ),
+                due[0].run_id if len(due) == 1 else "",
+                due[0].artist_id if len(due) == 1 else "",
+            )
+            message_id = await messages.insert(connection, draft)
+            await posts.address(connection, message_id, self._recipients)
+            await approvals.remind_again(connection, [a.message_id for a in due], self._every_s)
+            metrics.STORED.labels(Kind.REMINDER.value).inc()
+            return len(due)

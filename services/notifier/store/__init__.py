@@ -1,0 +1,1 @@
+"""Every statement of notifier, a module for each table or two."""

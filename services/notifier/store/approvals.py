@@ -1,0 +1,229 @@
+"""The table `approvals`: questions, from being asked to being closed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
+from services.chassis.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOnOffer:
+    """A take that can be picked."""
+
+    number: int
+    take_id: str
+    content_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a question ended. Without a `verdict` nobody decided, and `reason` says why it is over."""
+
+    verdict: str
+    decided_by: str
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A question."""
+
+    message_id: str
+    run_id: str
+    artist_id: str
+    title: str
+    artist_name: str
+    take_number: int
+    content_digest: str
+    takes: tuple[TakeOnOffer, ...]
+    asked_at: datetime
+    closed_at: datetime | None
+    ended: Verdict
+
+
+async def insert(
+    connection: Connection, message_id: str, request: RequestApprovalRequest, *, remind_after_s: int
+) -> None:
+    """A new question; it is the run's only open one from now on."""
+    await connection.execute(
+        """
+        INSERT INTO approvals (message_id, run_id, artist_id, title, artist_name, take_number, content_digest,
+            remind_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7,
+            CASE WHEN $8::float8 > 0 THEN clock_timestamp() + make_interval(secs => $8::float8) END)
+        """,
+        message_id, request.run_id, request.artist_id, request.title, request.artist_name,
+        request.take_number or 1, request.content_digest, remind_after_s,
+    )  # fmt: skip
+
+
+async def get(connection: Connection, message_id: str, *, lock: bool = False) -> Approval | None:
+    """None where the message is no question."""
+    row = await connection.fetchrow(
+        f"SELECT * FROM approvals WHERE message_id = $1{' FOR UPDATE' if lock else ''}", message_id
+    )
+    return _approval(row) if row is not None else None
+
+
+async def undecided_of_run(connection: Connection, run_id: str, content_digest: str = "") -> list[Approval]:
+    """The run's open questions, locked, the oldest first.
+
+    With a digest: those about that content, also where they were closed without a decision.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT * FROM approvals
+        WHERE run_id = $1 AND CASE WHEN $2 = '' THEN closed_at IS NULL
+            ELSE content_digest = $2 AND (closed_at IS NULL OR verdict = '') END
+        ORDER BY asked_at, message_id FOR UPDATE
+        """,
+        run_id, content_digest,
+    )  # fmt: skip
+    return [_approval(row) for row in rows]
+
+
+async def open_of_run(connection: Connection, run_id: str) -> Approval | None:
+    """The run's open question, without a lock; None where none is."""
+    row = await connection.fetchrow(
+        """
+        SELECT * FROM approvals WHERE run_id = $1 AND closed_at IS NULL
+        ORDER BY asked_at DESC, message_id DESC LIMIT 1
+        """,
+        run_id,
+    )
+    return _approval(row) if row is not None else None
+
+
+async def shown_takes(connection: Connection, run_id: str, but_message: str) -> set[str]:
+    """Ids of takes that an earlier question of the run had with it."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT take->>'take_id' AS take_id FROM approvals, jsonb_array_elements(takes) AS take
+        WHERE run_id = $1 AND message_id <> $2
+        """,
+        run_id, but_message,
+    )  # fmt: skip
+    return {row["take_id"] for row in rows}
+
+
+async def offer(connection: Connection, message_id: str, takes: Sequence[TakeOnOffer]) -> None:
+    """Notes which takes the question shows."""
+    await connection.execute(
+        "UPDATE approvals SET takes = $2 WHERE message_id = $1",
+        message_id,
+        [
+            {"number": take.number, "take_id": take.take_id, "content_digest": take.content_digest}
+            for take in takes
+        ],
+    )
+
+
+async def close(connection: Connection, message_id: str, ended: Verdict) -> None:
+    """The question is over."""
+    await connection.execute(
+        """
+        UPDATE approvals SET closed_at = clock_timestamp(), remind_at = NULL, verdict = $2, decided_by = $3,
+            decided_at = $4, reason = $5
+        WHERE message_id = $1
+        """,
+        message_id, ended.verdict, ended.decided_by, ended.decided_at, ended.reason,
+    )  # fmt: skip
+
+
+async def keep_closing(connection: Connection, run_id: str, content_digest: str, ended: Verdict) -> None:
+    """Notes that a question is over, whether it has come already or is still to come."""
+    await connection.execute(
+        """
+        INSERT INTO closings (run_id, content_digest, verdict, decided_by, decided_at, reason)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """,
+        run_id, content_digest, ended.verdict, ended.decided_by, ended.decided_at, ended.reason,
+    )  # fmt: skip
+
+
+async def closing_of(connection: Connection, run_id: str, content_digest: str) -> Verdict | None:
+    """How the question about this content ended before it came; None: it did not."""
+    row = await connection.fetchrow(
+        """
+        SELECT * FROM closings WHERE run_id = $1 AND content_digest IN ($2, '')
+        ORDER BY content_digest DESC LIMIT 1
+        """,
+        run_id, content_digest,
+    )  # fmt: skip
+    if row is None:
+        return None
+    return Verdict(row["verdict"], row["decided_by"], row["decided_at"], row["reason"])
+
+
+async def forget_closings(connection: Connection) -> None:
+    """Drops what was told a month ago: its question has come long since."""
+    await connection.execute("DELETE FROM closings WHERE told_at < clock_timestamp() - interval '30 days'")
+
+
+async def to_remind(connection: Connection, most: int) -> list[Approval]:
+    """Questions of which people are to be reminded now, locked, the oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT * FROM approvals WHERE closed_at IS NULL AND remind_at <= clock_timestamp()
+        ORDER BY remind_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        """,
+        most,
+    )
+    return sorted(map(_approval, rows), key=lambda approval: (approval.asked_at, approval.message_id))
+
+
+async def remind_again(connection: Connection, message_ids: Sequence[str], in_s: float) -> None:
+    """People were reminded; the next time is `in_s` from now."""
+    await connection.execute(
+        """
+        UPDATE approvals SET reminders = reminders + 1,
+            remind_at = clock_timestamp() + make_interval(secs => $2)
+        WHERE message_id = ANY ($1)
+        """,
+        list(message_ids), in_s,
+    )  # fmt: skip
+
+
+async def count_open(connection: Connection) -> tuple[int, float]:
+    """How many questions are open, and how many seconds the oldest has been; 0 where none is."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) AS open,
+            coalesce(extract(epoch FROM clock_timestamp() - min(asked_at)), 0)::float8 AS age
+        FROM approvals WHERE closed_at IS NULL
+        """
+    )
+    assert row is not None, "an aggregate has a row"
+    return row["open"], row["age"]
+
+
+async def page_open(connection: Connection, offset: int, most: int) -> list[Approval]:
+    """Open questions, the oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT * FROM approvals WHERE closed_at IS NULL ORDER BY asked_at, message_id OFFSET $1 LIMIT $2
+        """,
+        offset, most,
+    )  # fmt: skip
+    return [_approval(row) for row in rows]
+
+
+def _approval(row: asyncpg.Record) -> Approval:
+    return Approval(
+        message_id=row["message_id"],
+        run_id=row["run_id"],
+        artist_id=row["artist_id"],
+        title=row["title"],
+        artist_name=row["artist_name"],
+        take_number=row["take_number"],
+        content_digest=row["content_digest"],
+        takes=tuple(TakeOnOffer(**take) for take in row["takes"]),
+        asked_at=row["asked_at"],
+        closed_at=row["closed_at"],
+        ended=Verdict(row["verdict"], row["decided_by"], row["decided_at"], row["reason"]),
+    )

@@ -1,0 +1,108 @@
+"""The Telegram channel, wired: who sends, who fetches, who works off what was done."""
+
+import asyncio
+
+from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
+from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
+from services.chassis.database import DATABASE_TROUBLE, Database
+from services.chassis.lifecycle import App
+from services.chassis.logs import get_logger
+from services.notifier.hints import pause
+from services.notifier.hours import zone
+from services.notifier.panel.panel import COMMANDS, Panel
+from services.notifier.peers import Peers
+from services.notifier.reminders import Reminders
+from services.notifier.settings import Settings
+from services.notifier.store import posts
+from services.notifier.telegram.api import BotApi
+from services.notifier.telegram.decisions import Decisions
+from services.notifier.telegram.handler import Handler
+from services.notifier.telegram.inbox import Inbox
+from services.notifier.telegram.poller import Poller
+from services.notifier.telegram.sender import Rhythm, Sender
+from services.notifier.telegram.webhook import Webhook, announce, path_of
+from services.notifier.telegram.writer import Habits, Writer
+
+_LOOK_FOR_REMINDERS_S = 10.0
+_log = get_logger("notifier.telegram")
+
+
+async def open_telegram(app: App, db: Database, settings: Settings) -> None:
+    """Opens all of it and lets the service run it."""
+    assert settings.telegram_token is not None, "the channel is chosen by the token"
+    token = settings.telegram_token.get_secret_value()
+    api = await app.enter(
+        BotApi.open(token, settings.telegram_api_base, timeout_s=settings.telegram_timeout_s)
+    )
+    peers = Peers(
+        SchedulerServiceStub(await app.channel(settings.scheduler_addr)),
+        ArtistDbServiceStub(await app.channel(settings.artist_db_addr)),
+        ReleaseServiceStub(await app.channel(settings.release_addr)),
+    )
+    habits = habits_of(settings)
+    writer = Writer(peers, habits)
+    handler = Handler(api, settings.telegram_people, Decisions(peers, writer, habits), Panel(peers, habits))
+    every_s, closing = settings.notifier_poll_interval_s, app.closing
+    inbox = Inbox(db, api, handler, bot_id=token.partition(":")[0], every_s=every_s, closing=closing)
+    sender = Sender(db, api, writer, peers, settings.telegram_chat_ids, _rhythm(settings), closing)
+    reminders = Reminders(
+        db, habits, settings.telegram_chat_ids, every_s=settings.notifier_remind_every_s, closing=closing
+    )
+    _warn_of_gaps(settings)
+    app.spawn("addressing", _address(db, settings.telegram_chat_ids, closing))
+    app.spawn("sender", sender.run())
+    app.spawn("inbox", inbox.run())
+    app.spawn("reminders", reminders.run(min(_LOOK_FOR_REMINDERS_S, every_s)))
+    if settings.telegram_webhook_url is None:
+        poller = Poller(db, api, COMMANDS, wait_s=settings.telegram_poll_timeout_s, closing=closing)
+        app.spawn("poller", poller.run())
+        return
+    assert settings.telegram_webhook_secret is not None, "the settings refuse a webhook without it"
+    url, secret = settings.telegram_webhook_url, settings.telegram_webhook_secret.get_secret_value()
+    webhook = Webhook(db, secret)
+    await app.enter(webhook.serving(settings.host, settings.telegram_webhook_port, path_of(url)))
+    app.spawn("webhook", announce(api, url, secret, COMMANDS, closing))
+
+
+def habits_of(settings: Settings) -> Habits:
+    """How the owner wants to be spoken to."""
+    return Habits(zone(settings.notifier_time_zone), settings.notifier_quiet_hours)
+
+
+def _rhythm(settings: Settings) -> Rhythm:
+    return Rhythm(
+        poll_interval_s=settings.notifier_poll_interval_s,
+        retry_base_s=settings.notifier_retry_base_s,
+        retry_max_s=settings.notifier_retry_max_s,
+        chat_interval_s=settings.telegram_chat_interval_s,
+        digest_from=settings.notifier_digest_from,
+    )
+
+
+def _warn_of_gaps(settings: Settings) -> None:
+    """Settings with which the service runs, but not as anybody can want it."""
+    if not settings.telegram_chat_ids:
+        _log.warning(
+            "nobody is told anything: AIARTIST_TELEGRAM_CHAT_IDS is empty",
+            remedy="write to the bot: it answers with the ids to set",
+        )
+    if not settings.telegram_people.by_id:
+        _log.warning(
+            "nobody may decide: AIARTIST_TELEGRAM_PEOPLE is empty",
+            remedy="write to the bot: it answers with your user id; set AIARTIST_TELEGRAM_PEOPLE=ID:operator",
+        )
+
+
+async def _address(db: Database, recipients: tuple[int, ...], closing: asyncio.Event) -> None:
+    """What waits from before, under whatever settings, goes to today's chats."""
+    while recipients and not closing.is_set():
+        try:
+            async with db.transaction() as connection:
+                await posts.address_all_undelivered(connection, recipients)
+                await posts.hint(connection)
+        except DATABASE_TROUBLE as error:
+            _log.warning("what waits from before is not addressed yet", detail=type(error).__name__)
+            await pause(closing, timeout_s=2.0)
+        else:
+            return

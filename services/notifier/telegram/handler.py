@@ -1,0 +1,162 @@
+"""Who did what: finds the person, and who is to do it."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from services.chassis.database import Connection
+from services.chassis.logs import get_logger
+from services.notifier.panel.panel import Panel
+from services.notifier.panel.screen import Screen
+from services.notifier.people import People
+from services.notifier.store import posts, updates
+from services.notifier.telegram.api import BotApi
+from services.notifier.telegram.decisions import Decisions
+from services.notifier.telegram.incoming import Press, Writing
+from services.notifier.telegram.post import Post
+from services.notifier.telegram.text import code, joined, plain
+from services.notifier.telegram.trouble import Trouble
+
+STRANGER_EVERY_S = 3_600.0
+"""A stranger is told once in that time that they are one."""
+_STRANGERS_MOST = 1_000
+
+_log = get_logger("notifier.handler")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The line that answers a press."""
+
+    query_id: str
+    text: str
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of an update."""
+
+    kind: str
+    """`done`, `stranger` or `ignored`."""
+    outcome: str
+    answer: Answer | None = None
+
+
+_IGNORED = Handled("ignored", "ignored")
+
+
+class Handler:
+    """Handles one update in the caller's transaction; PeerAway where it has to wait."""
+
+    def __init__(self, api: BotApi, people: People, decisions: Decisions, panel: Panel) -> None:
+        self._api = api
+        self._people = people
+        self._decisions = decisions
+        self._panel = panel
+        self._bot_name = ""
+        self._told_strangers: OrderedDict[int, float] = OrderedDict()
+
+    async def handle(self, connection: Connection, incoming: Press | Writing | None) -> Handled:
+        match incoming:
+            case Press():
+                return await self._press(connection, incoming)
+            case Writing():
+                return await self._writing(connection, incoming)
+        return _IGNORED
+
+    def wait_a_little(self, incoming: Press | Writing | None, what: str) -> Answer | None:
+        """Said at the first try where something that is needed is away."""
+        if not isinstance(incoming, Press):
+            return None
+        return Answer(
+            incoming.query_id, f"{what} does not answer. Your press is kept and counts as soon as it does."
+        )
+
+    def gone_wrong(self, incoming: Press | Writing | None, error_id: str) -> Answer | None:
+        """Said where it went wrong for good."""
+        if not isinstance(incoming, Press):
+            return None
+        return Answer(incoming.query_id, f"That went wrong. The log has it as {error_id}.", alert=True)
+
+    async def _press(self, connection: Connection, press: Press) -> Handled:
+        person = self._people.get(press.user_id)
+        if press.data.startswith("q:"):
+            said = await self._decisions.press(connection, press, person)
+            kind = "stranger" if person is None else "done"
+            return Handled(kind, said.outcome, Answer(press.query_id, said.text, said.alert))
+        if person is None:
+            text = f"This is not for you. Your user id is {press.user_id}; the owner can let you in."
+            return Handled("stranger", "stranger", Answer(press.query_id, text, alert=True))
+        pressed = await posts.called(connection, press.chat_id, press.telegram_id)
+        if press.forwarded or pressed is None:
+            text = "This is a copy, or too old. Send /help for a fresh one."
+            return Handled("done", "forwarded", Answer(press.query_id, text, alert=True))
+        shown = await self._panel.press(connection, person, press.data, key=press.key)
+        if shown.screen is not None:
+            # A notice stays what it is; a screen of the panel becomes the next one.
+            edits = pressed.id if pressed.message_id is None else None
+            await posts.add(connection, press.chat_id, _post(shown.screen), edits=edits, urgent=True)
+        elif shown.spent:
+            await posts.add(
+                connection, press.chat_id, replace(pressed.post, keyboard=()), edits=pressed.id, urgent=True
+            )
+        return Handled("done", "panel", Answer(press.query_id, shown.toast, shown.alert))
+
+    async def _writing(self, connection: Connection, writing: Writing) -> Handled:
+        person, command = self._people.get(writing.user_id), writing.command
+        if command is not None and command[1] and not await self._is_me(command[1]):
+            return _IGNORED
+        if person is None:
+            return await self._stranger(connection, writing)
+        if command is not None:
+            name, _, rest = command
+            screen = await self._panel.command(connection, person, name, rest, key=writing.key)
+            await self._reply(connection, writing, screen)
+            return Handled("done", f"/{name}"[:50])
+        prompt = await updates.open_prompt(connection, writing.chat_id, writing.user_id)
+        if prompt is not None:
+            said = await self._decisions.wrote(connection, prompt, writing, person)
+            await self._reply(connection, writing, Screen(plain(said.text)))
+            return Handled("done", said.outcome)
+        if not writing.private:
+            return _IGNORED
+        await self._reply(connection, writing, self._panel.lost(person))
+        return Handled("done", "not understood")
+
+    async def _stranger(self, connection: Connection, writing: Writing) -> Handled:
+        """Tells a stranger in their own chat who they are, so that the owner can let them in."""
+        _log.info("a stranger wrote", user_id=writing.user_id, chat_id=writing.chat_id)
+        now = asyncio.get_running_loop().time()
+        before = self._told_strangers.get(writing.user_id)
+        if writing.private and (before is None or now - before >= STRANGER_EVERY_S):
+            self._told_strangers[writing.user_id] = now
+            while len(self._told_strangers) > _STRANGERS_MOST:
+                self._told_strangers.popitem(last=False)
+            lines = [
+                plain("This bot belongs to a record label, and you are not on its list."),
+                joined([plain("Your user id:"), code(str(writing.user_id))], " "),
+                joined([plain("This chat's id:"), code(str(writing.chat_id))], " "),
+                plain("The owner can let you in: AIARTIST_TELEGRAM_PEOPLE names user ids and roles."),
+            ]
+            await self._reply(connection, writing, Screen(joined(lines)))
+        return Handled("stranger", "stranger")
+
+    async def _reply(self, connection: Connection, writing: Writing, screen: Screen) -> None:
+        mention = 0 if writing.private else writing.telegram_id
+        post = replace(_post(screen), mention=mention)
+        await posts.add(connection, writing.chat_id, post, urgent=True)
+
+    async def _is_me(self, name: str) -> bool:
+        """Whether a command is meant for this bot; yes, where its name cannot be asked."""
+        if not self._bot_name:
+            try:
+                self._bot_name = await self._api.who_am_i()
+            except Trouble as trouble:
+                _log.info("the bot's name could not be asked", detail=str(trouble))
+                return True
+        return name.lower() == self._bot_name.lower()
+
+
+def _post(screen: Screen) -> Post:
+    return Post(screen.text.html, keyboard=screen.keyboard)

@@ -1,0 +1,76 @@
+"""Updates of the Bot API as values: what somebody pressed, or wrote."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Somebody pressed a button."""
+
+    key: str
+    """The same however often Telegram tells of it, and no other's."""
+    query_id: str
+    user_id: int
+    first_name: str
+    chat_id: int
+    telegram_id: int
+    """The message with the button."""
+    forwarded: bool
+    """The message is a copy of the one that was sent."""
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Somebody wrote something."""
+
+    key: str
+    user_id: int
+    first_name: str
+    chat_id: int
+    telegram_id: int
+    private: bool
+    text: str
+
+    @property
+    def command(self) -> tuple[str, str, str] | None:
+        """Name, the bot that is meant (empty: any) and the rest of `/command@bot rest`; None: no command."""
+        first, _, rest = self.text.strip().partition(" ")
+        first, _, more = first.partition("\n")
+        if not first.startswith("/") or len(first) < 2:
+            return None
+        name, _, bot = first[1:].partition("@")
+        return name.lower(), bot, f"{more} {rest}".strip()
+
+
+def parse(bot_id: str, update: dict[str, Any]) -> Press | Writing | None:
+    """What an update tells; None where it is of no kind that matters here, or not of the documented form."""
+    key = f"telegram/{bot_id}/{update.get('update_id')}"
+    query, message = update.get("callback_query"), update.get("message")
+    try:
+        if isinstance(query, dict):
+            shown = query.get("message") or {}
+            return Press(
+                key=key,
+                query_id=str(query["id"]),
+                user_id=int(query["from"]["id"]),
+                first_name=str(query["from"].get("first_name") or ""),
+                chat_id=int((shown.get("chat") or {}).get("id") or 0),
+                telegram_id=int(shown.get("message_id") or 0),
+                forwarded=not shown or any(name in shown for name in ("forward_origin", "forward_date")),
+                data=str(query.get("data") or ""),
+            )
+        if isinstance(message, dict) and isinstance(message.get("text"), str) and "from" in message:
+            return Writing(
+                key=key,
+                user_id=int(message["from"]["id"]),
+                first_name=str(message["from"].get("first_name") or ""),
+                chat_id=int(message["chat"]["id"]),
+                telegram_id=int(message["message_id"]),
+                private=message["chat"].get("type") == "private",
+                text=message["text"],
+            )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return None

@@ -1,0 +1,180 @@
+"""Fetches what people do, by long polling: one process at a time, and another within seconds of its end.
+
+Telegram forgets an update when it is asked for the ones after it, so each is kept in the database
+first. Who polls is a lease in PostgreSQL: a process that died or hangs does not renew it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from services.chassis.database import DATABASE_TROUBLE, Database
+from services.chassis.ids import new_id
+from services.chassis.logs import get_logger
+from services.chassis.outage import Outage
+from services.notifier import metrics
+from services.notifier.hints import pause
+from services.notifier.store import posts, updates
+from services.notifier.telegram.api import BotApi
+from services.notifier.telegram.trouble import Conflict, Later, Trouble, WrongToken
+
+LEASE = "telegram poll"
+LEASE_S = 8.0
+RENEW_S = 2.0
+"""Another process takes over at most `LEASE_S` + `RENEW_S` after the last renewal."""
+_CONFLICT_S, _TOKEN_S, _AWAY_S = 3.0, 30.0, 2.0
+CHAT_LANE, QUESTION_LANE = "chat", "question"
+
+_log = get_logger("notifier.poller")
+
+
+class Poller:
+    """Asks Telegram for updates while it has the lease."""
+
+    def __init__(
+        self,
+        db: Database,
+        api: BotApi,
+        commands: Sequence[tuple[str, str]],
+        *,
+        wait_s: int,
+        closing: asyncio.Event,
+    ) -> None:
+        self._db = db
+        self._api = api
+        self._commands = commands
+        self._wait_s = wait_s
+        self._closing = closing
+        self._holder = new_id("poller")
+        self._telegram = Outage(_log, "Telegram")
+        self._database = Outage(_log, "the database")
+
+    async def run(self) -> None:
+        """Polls whenever nobody else does, until the service closes."""
+        while not self._closing.is_set():
+            try:
+                if await self._take_lease():
+                    async with self._leased() as lost:
+                        await self._poll(lost)
+                self._database.over()
+            except DATABASE_TROUBLE as error:
+                self._database.noticed(error)
+            await pause(self._closing, timeout_s=RENEW_S)
+
+    async def _take_lease(self) -> bool:
+        async with self._db.acquire() as connection:
+            return await updates.take_lease(connection, LEASE, self._holder, LEASE_S)
+
+    @asynccontextmanager
+    async def _leased(self) -> AsyncIterator[asyncio.Event]:
+        """Renews the lease meanwhile; the event is set when it is lost."""
+        lost = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(lost))
+        metrics.POLLING.set(1)
+        _log.info("polls Telegram from now on")
+        try:
+            yield lost
+        finally:
+            metrics.POLLING.set(0)
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            if not lost.is_set():
+                async with self._db.acquire() as connection:
+                    await updates.give_up_lease(connection, LEASE, self._holder)
+
+    async def _renew(self, lost: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LEASE_S
+        while loop.time() < until:
+            await asyncio.sleep(RENEW_S)
+            asked_at = loop.time()
+            try:
+                async with asyncio.timeout(RENEW_S):
+                    if not await self._take_lease():
+                        break
+            except DATABASE_TROUBLE as error:
+                self._database.noticed(error)
+            else:
+                until = asked_at + LEASE_S
+        _log.warning("does not poll any more: another process may, or the database is away")
+        lost.set()
+
+    async def _poll(self, lost: asyncio.Event) -> None:
+        prepared, offset = False, None
+        while not self._closing.is_set() and not lost.is_set():
+            try:
+                if not prepared:
+                    await self._api.delete_webhook()
+                    await self._api.set_commands(self._commands)
+                    prepared = True
+                found = await self._until_closing(self._api.updates(offset, wait_s=self._wait_s), lost)
+            except Trouble as trouble:
+                await self._back_off(trouble, lost)
+                continue
+            self._telegram.over()
+            if found:
+                await keep(self._db, found)
+                offset = max(update["update_id"] for update in found) + 1
+
+    async def _until_closing(self, call: Any, lost: asyncio.Event) -> list[dict[str, Any]]:
+        """What the poll brings; nothing where the service closes, or the lease is lost, before it does."""
+        poll = asyncio.ensure_future(call)
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._closing, lost)]
+        try:
+            await asyncio.wait([poll, *ends], return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():
+                return []
+            found: list[dict[str, Any]] = poll.result()
+            return [update for update in found if isinstance(update.get("update_id"), int)]
+        finally:
+            for task in (poll, *ends):
+                task.cancel()
+            await asyncio.gather(poll, *ends, return_exceptions=True)
+
+    async def _back_off(self, trouble: Trouble, lost: asyncio.Event) -> None:
+        delay_s = _AWAY_S
+        match trouble:
+            case Conflict():
+                delay_s = _CONFLICT_S
+                _log.warning(
+                    "somebody else polls with this bot's token",
+                    detail=str(trouble),
+                    remedy="stop the other program, or give this one a token of its own from @BotFather",
+                )
+            case WrongToken():
+                delay_s = _TOKEN_S
+                _log.warning(
+                    "Telegram does not know the token",
+                    remedy="set AIARTIST_TELEGRAM_TOKEN to the bot's token; @BotFather tells it",
+                )
+            case Later(retry_after_s=wait_s):
+                delay_s = wait_s
+            case _:
+                self._telegram.noticed(trouble)
+        await pause(self._closing, lost, timeout_s=delay_s)
+
+
+async def keep(db: Database, found: Sequence[dict[str, Any]]) -> None:
+    """Keeps updates, once each, and the message ids that they tell."""
+    async with db.transaction() as connection:
+        await updates.keep(connection, [(update["update_id"], lane(update), update) for update in found])
+        seen: dict[int, int] = {}
+        for update in found:
+            message = update.get("message") or (update.get("callback_query") or {}).get("message") or {}
+            chat_id, number = (message.get("chat") or {}).get("id"), message.get("message_id")
+            if isinstance(chat_id, int) and isinstance(number, int):
+                seen[chat_id] = max(number, seen.get(chat_id, 0))
+        for chat_id, number in sorted(seen.items()):
+            await posts.saw_message(connection, chat_id, number)
+
+
+def lane(update: dict[str, Any]) -> str:
+    """What is worked off one after the other: presses about one question, and what one person writes."""
+    query = update.get("callback_query") or {}
+    verb, _, rest = str(query.get("data") or "").partition(":")
+    if verb == "q":
+        return f"{QUESTION_LANE} {rest.split(':')[1] if ':' in rest else rest}"[:100]
+    message = update.get("message") or query.get("message") or {}
+    sender = query.get("from") or message.get("from") or {}
+    return f"{CHAT_LANE} {(message.get('chat') or {}).get('id')} {sender.get('id')}"
