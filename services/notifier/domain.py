@@ -59,6 +59,16 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Headline:
+    """A message as a digest names it."""
+
+    kind: Kind
+    severity: Severity
+    title: str
+    topic: Topic
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A stored message. Times in UTC; `delivered_at` is None until the channel took it."""
 

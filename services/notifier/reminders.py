@@ -12,7 +12,6 @@ from services.notifier.hints import pause
 from services.notifier.store import approvals, messages, posts
 from services.notifier.telegram.writer import Habits
 
-MOST_AT_ONCE = 1_000
 _log = get_logger("notifier.reminders")
 
 
@@ -55,22 +54,21 @@ class Reminders:
             now = await posts.now(connection)
             if self._habits.quiet is not None and self._habits.quiet.cover(now, self._habits.where):
                 return 0
-            due = await approvals.to_remind(connection, MOST_AT_ONCE)
-            if not due:
+            count, oldest = await approvals.remind_of_due(connection, self._every_s)
+            if not count:
                 return 0
-            songs = "1 song waits" if len(due) == 1 else f"{len(due)} songs wait"
+            songs = "1 song waits" if count == 1 else f"{count} songs wait"
             draft = Draft(
                 Kind.REMINDER,
                 Severity.INFO,
                 f"{songs} for a decision",
                 "\n".join(
-                    f"{approval.title} by {approval.artist_name}: {approval.run_id}" for approval in due[:20]
+                    f"{approval.title} by {approval.artist_name}: {approval.run_id}" for approval in oldest
                 ),
-                due[0].run_id if len(due) == 1 else "",
-                due[0].artist_id if len(due) == 1 else "",
+                oldest[0].run_id if count == 1 else "",
+                oldest[0].artist_id if count == 1 else "",
             )
             message_id = await messages.insert(connection, draft)
             await posts.address(connection, message_id, self._recipients)
-            await approvals.remind_again(connection, [a.message_id for a in due], self._every_s)
             metrics.STORED.labels(Kind.REMINDER.value).inc()
-            return len(due)
+            return count

@@ -21,6 +21,8 @@ class Settings(ChassisSettings):
     """gRPC port; 0: any free one."""
     metrics_port: int = Field(9105, ge=0, le=65535, validation_alias="AIARTIST_NOTIFIER_METRICS_PORT")
     """Prometheus port; 0: any free one."""
+    db_pool_size: int = Field(16, ge=4, le=200)
+    """Connections at most: 4 for chats, 4 for what people do, 2 that listen, the rest for calls."""
     scheduler_addr: str = "127.0.0.1:50051"
     """Where scheduler serves."""
     artist_db_addr: str = "127.0.0.1:50052"

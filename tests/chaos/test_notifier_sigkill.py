@@ -1,6 +1,7 @@
 """notifier is killed at its worst moments: people see one message, and a press is one decision."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -154,4 +155,36 @@ async def test_a_press_that_was_fetched_and_not_kept_is_fetched_again(bed: Bed) 
     killed.set()
     await bed.start()
     await bed.telegram.wait_for(CHAT, lambda message: message.audio and "Approved by Vera" in message.words)
+    assert len(bed.peers.decided) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_when_the_poller_dies_or_freezes_another_replica_goes_on(
+    bed: Bed, how: signal.Signals, unused_tcp_port_factory
+) -> None:
+    stub = await bed.start()
+    await stub.RequestApproval(bed.peers.song())
+    card = await bed.telegram.wait_for(CHAT, lambda message: message.audio)
+    poller = bed.running.pop()
+    await bed.telegram.until(lambda: bed.telegram.polls_open == 1)
+    port = unused_tcp_port_factory()
+    bed.environment = {
+        **bed.environment,
+        "AIARTIST_NOTIFIER_PORT": str(port),
+        "AIARTIST_NOTIFIER_ADDR": f"127.0.0.1:{port}",
+        "AIARTIST_NOTIFIER_METRICS_PORT": str(unused_tcp_port_factory()),
+    }
+    await bed.start()
+    assert await poller.metric("notifier", "aiartist_notifier_polling") == 1
+    poller.running.send_signal(how)
+    await bed.telegram.press(VERA, CHAT, card, "✅ Approve")
+    await bed.telegram.wait_for(
+        CHAT, lambda message: message.audio and "Approved by Vera" in message.words, timeout=60
+    )
+    assert await bed.running[0].metric("notifier", "aiartist_notifier_polling") == 1
+    if how is signal.SIGSTOP:
+        # It wakes up, sees that its lease is gone, and leaves the polling to the other.
+        poller.running.send_signal(signal.SIGCONT)
+        while await poller.metric("notifier", "aiartist_notifier_polling"):
+            await asyncio.sleep(0.1)
     assert len(bed.peers.decided) == 1

@@ -130,7 +130,7 @@ def artist_screen(artist: db.Artist, releases: str, *, operates: bool, ticket: s
         f"Autopilot: {'on, nobody is asked' if artist.autopilot_enabled else 'off'}",
         f"When nobody answers: {silence(artist.on_silence)}",
         f"Songs: {cadence(artist.cadence)}",
-        f"Persona version {artist.persona_version} · {releases} releases",
+        f"Persona version {artist.persona_version} · released: {releases}",
     ]
     lines = [joined([plain(icon), bold(name_of(artist))], " ")]
     lines += [plain(fact) for fact in facts]
@@ -154,13 +154,10 @@ def _changes(artist: db.Artist, ticket: str) -> Keyboard:
         states = tap("⏸ Pause", f"x:pause:{artist.id}")
     elif artist.state == db.ARTIST_STATE_PAUSED:
         states = tap("▶️ Resume", f"x:resume:{artist.id}")
-    answers = [
-        button
-        for name, value in SILENCES.items()
-        for button in tap(
-            f"{'✅ ' if artist.on_silence == value else ''}{name}", f"x:silence.{name}:{artist.id}"
-        )
-    ]
+    answers: list[Button] = []
+    for name, value in SILENCES.items():
+        mark = "✅ " if artist.on_silence == value else ""
+        answers += tap(f"{'' if answers else 'Silence: '}{mark}{name}", f"x:silence.{name}:{artist.id}")
     retire = (
         tap("🛑 Retire", f"x:retire:{artist.id}")
         if artist.state in (db.ARTIST_STATE_ACTIVE, db.ARTIST_STATE_PAUSED)

@@ -75,15 +75,15 @@ def group_screen(group: db.ErrorGroup, where: ZoneInfo) -> Screen:
     if group.samples:
         lines += _sample(group.samples[0])
     if group.HasField("report") and group.report.cause:
-        lines += [plain("Cause, as analysed:"), quote(plain(one_line(group.report.cause, 300)))]
+        lines += [plain("Cause, as analysed:"), quote(plain(one_line(group.report.cause, 200)))]
     lines.append(code(one_line(group.fingerprint, 32)))
     return Screen(fitting(lines, MESSAGE_MOST), rows(tap("« Errors", "p:errors")))
 
 
 def _sample(sample: db.ErrorSample) -> list[Rich]:
     """What the newest occurrence said: its message and the last line of its text."""
-    last = one_line(next((line for line in reversed(sample.text.splitlines()) if line.strip()), ""), 200)
-    said = [plain(one_line(sample.message, 200)), plain(last) if last != sample.message else Rich()]
+    last = one_line(next((line for line in reversed(sample.text.splitlines()) if line.strip()), ""), 120)
+    said = [plain(one_line(sample.message, 120)), plain(last) if last != sample.message else Rich()]
     lines = [plain("The newest:"), quote(joined(said))] if any(said) else []
     if sample.error_id:
         lines.append(joined([plain("Error id:"), code(one_line(sample.error_id, 40))], " "))

@@ -6,7 +6,7 @@ from services.notifier.panel.pages import tap
 from services.notifier.panel.screen import Screen
 from services.notifier.people import Person, Role
 from services.notifier.telegram.post import Keyboard, rows
-from services.notifier.telegram.text import bold, code, joined, one_line, plain
+from services.notifier.telegram.text import Rich, bold, code, joined, one_line, plain
 
 COMMANDS: Sequence[tuple[str, str]] = (
     ("status", "How the label stands"),
@@ -76,10 +76,10 @@ def menu_screen() -> Screen:
 def help_screen(person: Person) -> Screen:
     """All commands that the person may use, with examples."""
     lines = [bold("To look")]
-    lines += [joined([code(example), plain(text)], " ") for example, text in _LOOKING]
+    lines += [_example(*entry) for entry in _LOOKING]
     if person.role >= Role.OPERATOR:
         lines.append(bold("To change"))
-        lines += [joined([code(example), plain(text)], " ") for example, text in _CHANGING]
+        lines += [_example(*entry) for entry in _CHANGING]
         lines.append(plain("Without what follows, each offers a choice."))
     else:
         lines.append(plain(f"{_MAY[person.role]} Changes take the role operator."))
@@ -87,13 +87,17 @@ def help_screen(person: Person) -> Screen:
     return Screen(joined(lines), _menu())
 
 
+def _example(example: str, text: str) -> Rich:
+    """A touch sends a command that stands in plain text, and copies one that stands in code."""
+    shown = code(example) if " " in example else plain(example)
+    return joined([shown, plain(text)], " – ")
+
+
 def lost_screen(problem: str) -> Screen:
     """Something was not understood."""
     lines = [
         plain(problem),
-        joined(
-            [plain("Try"), code("/status"), plain("or"), code("/artists"), plain("– /help has all.")], " "
-        ),
+        plain("Try /status or /artists – /help has all."),
     ]
     return Screen(joined(lines), _menu())
 

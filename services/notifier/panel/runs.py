@@ -49,7 +49,7 @@ UNDER_WAY = (
     sched.RUN_STATE_AWAITING_APPROVAL,
     sched.RUN_STATE_RELEASING,
 )
-_STAGES_MOST = 6
+_STAGES_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def _decision(run: sched.Run, where: ZoneInfo) -> list[Rich]:
     ended = verdict_of(run.decision)
     lines = [plain(cards.ending(ended, where))]
     if ended.reason:
-        lines.append(quote(plain(one_line(ended.reason, 160))))
+        lines.append(quote(plain(one_line(ended.reason, 120))))
     return lines
 
 
@@ -211,7 +211,7 @@ def _error(run: sched.Run) -> list[Rich]:
     why = run.error.reason.removeprefix("ERROR_REASON_").replace("_", " ").lower()
     lines = [plain(f"❌ {one_line(why, 40) or 'failed'}")]
     if run.error.message:
-        lines.append(quote(plain(one_line(run.error.message, 200))))
+        lines.append(quote(plain(one_line(run.error.message, 160))))
     if not run.error.retryable:
         lines.append(plain("A retry alone may not help."))
     return lines

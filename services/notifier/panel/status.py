@@ -133,7 +133,7 @@ def _runs(standing: Standing, now: datetime) -> list[Rich]:
     if asked:
         since = ""
         if standing.work.HasField("waiting_since"):
-            since = f", since {age((now - moment(standing.work.waiting_since)).total_seconds())}"
+            since = f", the longest for {age((now - moment(standing.work.waiting_since)).total_seconds())}"
         lines.append(plain(f"    {asked:,} awaiting approval{since}"))
     lines.append(plain(f"    last 24 h: {_counted(counts, _OVER) or 'none ended'}"))
     return lines

@@ -100,7 +100,7 @@ def amount(micro_usd: int) -> str:
 
 def place(location: str) -> Rich:
     """Where a song was published: a link where it is an address, else to be copied; empty for nowhere."""
-    shown = one_line(location, 100)
+    shown = one_line(location, 80)
     try:
         return link(shown, location) if location.startswith(("http://", "https://")) else code(shown)
     except ValueError:

@@ -165,28 +165,27 @@ async def forget_closings(connection: Connection) -> None:
     await connection.execute("DELETE FROM closings WHERE told_at < clock_timestamp() - interval '30 days'")
 
 
-async def to_remind(connection: Connection, most: int) -> list[Approval]:
-    """Questions of which people are to be reminded now, locked, the oldest first."""
+async def remind_of_due(connection: Connection, again_in_s: float) -> tuple[int, list[Approval]]:
+    """How many questions people are to be reminded of now, and the oldest of them.
+
+    The next time for each is `again_in_s` from now. One that somebody decides at this moment is left out.
+    """
     rows = await connection.fetch(
         """
-        SELECT * FROM approvals WHERE closed_at IS NULL AND remind_at <= clock_timestamp()
-        ORDER BY remind_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        WITH due AS (
+            SELECT message_id FROM approvals
+            WHERE closed_at IS NULL AND remind_at <= clock_timestamp() FOR UPDATE SKIP LOCKED
+        ), reminded AS (
+            UPDATE approvals SET reminders = reminders + 1,
+                remind_at = clock_timestamp() + make_interval(secs => $1)
+            WHERE message_id IN (SELECT message_id FROM due)
+            RETURNING *
+        )
+        SELECT *, count(*) OVER () AS reminded FROM reminded ORDER BY asked_at, message_id LIMIT 20
         """,
-        most,
+        again_in_s,
     )
-    return sorted(map(_approval, rows), key=lambda approval: (approval.asked_at, approval.message_id))
-
-
-async def remind_again(connection: Connection, message_ids: Sequence[str], in_s: float) -> None:
-    """People were reminded; the next time is `in_s` from now."""
-    await connection.execute(
-        """
-        UPDATE approvals SET reminders = reminders + 1,
-            remind_at = clock_timestamp() + make_interval(secs => $2)
-        WHERE message_id = ANY ($1)
-        """,
-        list(message_ids), in_s,
-    )  # fmt: skip
+    return (rows[0]["reminded"] if rows else 0), [_approval(row) for row in rows]
 
 
 async def count_open(connection: Connection) -> tuple[int, float]:

@@ -8,7 +8,7 @@ from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from services.chassis.database import Connection
 from services.chassis.ids import new_id
 from services.chassis.paging import Page
-from services.notifier.domain import Draft, Kind, Message, Severity, Topic
+from services.notifier.domain import Draft, Headline, Kind, Message, Severity, Topic
 
 HINT_CHANNEL = "notifier_messages"
 """Where PostgreSQL says that there is something to deliver."""
@@ -84,6 +84,18 @@ async def get_many(connection: Connection, message_ids: Sequence[str]) -> list[M
         f"SELECT {_COLUMNS} FROM messages WHERE id = ANY ($1) ORDER BY position", list(message_ids)
     )
     return [_message(row) for row in rows]
+
+
+async def headlines(connection: Connection, message_ids: Sequence[str]) -> list[Headline]:
+    """What the messages are in a line each, the first stored first."""
+    rows = await connection.fetch(
+        "SELECT kind, severity, title, topic FROM messages WHERE id = ANY ($1) ORDER BY position",
+        list(message_ids),
+    )
+    return [
+        Headline(Kind(row["kind"]), Severity(row["severity"]), row["title"], Topic(row["topic"]))
+        for row in rows
+    ]
 
 
 async def mark_delivered(connection: Connection, message_id: str) -> float:

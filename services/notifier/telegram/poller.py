@@ -110,6 +110,8 @@ class Poller:
                     prepared = True
                 found = await self._until_closing(self._api.updates(offset, wait_s=self._wait_s), lost)
             except Trouble as trouble:
+                # A webhook that somebody sets is in the way as another poller is.
+                prepared = prepared and not isinstance(trouble, Conflict)
                 await self._back_off(trouble, lost)
                 continue
             self._telegram.over()

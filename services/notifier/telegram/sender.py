@@ -36,6 +36,8 @@ from services.notifier.telegram.writer import Writer
 
 AT_ONCE = 4
 """Chats that are served at the same time."""
+DIGEST_MOST = 20_000
+"""Messages that one digest stands for, at most."""
 LOOK_AT = 20
 """Message ids after the last known one among which a message is looked for."""
 MAX_ERROR = 500
@@ -94,6 +96,9 @@ class Sender:
                 closing=self._closing,
                 log=_log,
             )
+            # What is on its way gets there, and its record is made.
+            if self._serving:
+                await asyncio.wait(self._serving.values())
         finally:
             for task in self._serving.values():
                 task.cancel()
@@ -165,18 +170,18 @@ class Sender:
     async def _write_next(self, connection: Connection, chat_id: int) -> bool:
         if chat_id not in self._recipients:
             return False
-        waiting = await posts.waiting_messages(connection, chat_id, 500)
+        waiting = await posts.waiting_messages(connection, chat_id, DIGEST_MOST)
         if not waiting:
             return False
-        found = await messages.get_many(connection, waiting)
-        if len(found) >= self._rhythm.digest_from:
+        if len(waiting) >= self._rhythm.digest_from:
             async with connection.transaction():
-                await self._writer.write_digest(connection, chat_id, found)
+                headlines = await messages.headlines(connection, waiting)
+                await self._writer.write_digest(connection, chat_id, headlines)
                 await posts.mark_written(connection, chat_id, waiting, in_digest=True)
                 await posts.settle_message(connection, waiting)
-            metrics.DIGESTED.inc(len(found))
+            metrics.DIGESTED.inc(len(waiting))
             return True
-        message = found[0]
+        [message] = await messages.get_many(connection, waiting[:1])
         tries = await posts.attempts_of(connection, chat_id, message.id)
         try:
             async with connection.transaction():

@@ -9,7 +9,7 @@ from aiartist.common.v1.decision_pb2 import VERDICT_AUTOPILOT_APPROVED
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from aiartist.scheduler.v1.scheduler_pb2 import Run
 from services.chassis.database import Connection
-from services.notifier.domain import Kind, Message, Severity, Topic
+from services.notifier.domain import Draft, Headline, Kind, Message, Severity, Topic
 from services.notifier.hours import QuietHours, age
 from services.notifier.peers import PeerAway, Peers, Song
 from services.notifier.store import approvals, posts
@@ -40,6 +40,8 @@ _TOPIC_ICONS = {
     Topic.FAILED: "⚠️",
 }
 _SONGS_REMINDED = 5
+_LINES_MOST = 2_100
+"""More lines than any message can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,12 @@ class Writer:
             await posts.add(connection, chat_id, post, message_id=message.id, urgent=urgent)
         return len(written)
 
-    async def write_digest(self, connection: Connection, chat_id: int, messages: Sequence[Message]) -> None:
-        """One post that names them all, in their order."""
-        questions = sum(1 for message in messages if message.draft.kind is Kind.APPROVAL)
-        lines = [bold(f"📬 {len(messages)} messages while you could not be reached")]
-        lines += [plain(f"{_icon(message)} {one_line(message.draft.title, 120)}") for message in messages]
-        severity = max((m.draft.severity for m in messages), key=list(Severity).index)
+    async def write_digest(self, connection: Connection, chat_id: int, headlines: Sequence[Headline]) -> None:
+        """One post that names them all, in their order, as far as a message holds them."""
+        questions = sum(1 for headline in headlines if headline.kind is Kind.APPROVAL)
+        lines = [bold(f"📬 {len(headlines)} messages while you could not be reached")]
+        lines += [plain(f"{_icon(line)} {one_line(line.title, 120)}") for line in headlines[:_LINES_MOST]]
+        severity = max((line.severity for line in headlines), key=list(Severity).index)
         silent = self._habits.silent(await posts.now(connection), severity)
         keyboard = rows([_waiting_button()]) if questions else ()
         await posts.add(
@@ -185,7 +187,7 @@ class Writer:
 
     def _notice(self, message: Message, *, silent: bool) -> Post:
         draft = message.draft
-        lines = [joined([plain(_icon(message)), bold(one_line(draft.title, 200))], " ")]
+        lines = [joined([plain(_icon(draft)), bold(one_line(draft.title, 200))], " ")]
         lines += [plain(cut(line, 1000)) for line in draft.body.split("\n")]
         return Post(
             _most_lines(lines, f"aiartist message list --run {draft.run_id}" if draft.run_id else "").html,
@@ -240,12 +242,12 @@ def _notice_keyboard(message: Message) -> Keyboard:
     return rows([Button("Show the run", f"p:run:{draft.run_id}")]) if draft.run_id else ()
 
 
-def _icon(message: Message) -> str:
-    if message.draft.kind is Kind.APPROVAL:
+def _icon(message: Headline | Draft) -> str:
+    if message.kind is Kind.APPROVAL:
         return "🎧"
-    if message.draft.kind is Kind.REMINDER:
+    if message.kind is Kind.REMINDER:
         return "🔔"
-    return _TOPIC_ICONS.get(message.draft.topic, _ICONS[message.draft.severity])
+    return _TOPIC_ICONS.get(message.topic, _ICONS[message.severity])
 
 
 def _most_lines(lines: Sequence[Rich], elsewhere: str) -> Rich:

@@ -167,17 +167,7 @@ async def test_the_songs_that_wait_are_shown_once_each_the_oldest_first(label: F
 async def test_releases_say_what_is_out_where_and_since_when(label: FakeLabel) -> None:
     artist_id = await label.take_on()
     run = await label.scheduler.until(await label.scheduler.start(artist_id, autopilot=True), "RELEASED")
-    release = db.StoredRelease(
-        id="rel_" + "0" * 26,
-        artist_id=artist_id,
-        run_id=run.id,
-        take_id="tak_1",
-        title="Neon <Rain>",
-        package_digest="sha256:" + "0" * 64,
-        request_digest="0" * 64,
-        decision=run.decision,
-    )
-    await insert_release(label, release)
+    await insert_release(label, run)
     screen = await label.send(VIEWER, "/releases nova vale")
     assert "Neon <Rain> · Nova Vale" in text_of(screen)
     assert "neon-rain" in text_of(screen)
@@ -186,12 +176,12 @@ async def test_releases_say_what_is_out_where_and_since_when(label: FakeLabel) -
     assert buttons(one)["Run"] == f"p:run:{run.id}"
 
 
-async def insert_release(label: FakeLabel, release: db.StoredRelease) -> None:
-    brief = samples.brief(release.artist_id, run_id=release.run_id)
+async def insert_release(label: FakeLabel, run: sched.Run) -> None:
+    brief = samples.brief(run.artist_id, run_id=run.id)
     await label.peers.artist_db.SaveBrief(db.SaveBriefRequest(brief=brief), timeout=CALL_S)
-    take = samples.take(brief.id, run_id=release.run_id)
+    take = samples.take(brief.id, run_id=run.id)
     await label.peers.artist_db.SaveTake(db.SaveTakeRequest(take=take), timeout=CALL_S)
-    release.take_id = take.id
+    release = samples.release(run.artist_id, take.id, run_id=run.id, title="Neon <Rain>")
     await label.peers.artist_db.SaveRelease(db.SaveReleaseRequest(release=release), timeout=CALL_S)
     request = db.RecordPublicationRequest(
         release_id=release.id, target="folder", location="/catalog/nova/neon-rain"
@@ -212,7 +202,7 @@ async def test_the_status_tells_how_the_label_stands(label: FakeLabel) -> None:
     await label.record_error(1, now)
     await label.record_error(2, now)
     told = text_of(await label.send(VIEWER, "/status"))
-    assert "🎧 1 song waits, for 0 s" in told or "🎧 1 song waits, for 1 s" in told
+    assert "🎧 1 song waits, for " in told
     assert "0 runs under way" in told
     assert "last 24 h: 3 failed" in told
     assert "🎤 Artists: 1 active · 1 paused · 1 on autopilot" in told
