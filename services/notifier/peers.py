@@ -1,10 +1,12 @@
 """The other services, as far as people are told of them or change them over Telegram."""
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
+from grpc_health.v1 import health_pb2
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1.audio_pb2 import Artifact
@@ -62,10 +64,30 @@ class Peers:
         scheduler: "SchedulerServiceStub",
         artist_db: "ArtistDbServiceStub",
         release: "ReleaseServiceStub",
+        health: Mapping[str, Any],
     ) -> None:
         self.scheduler = scheduler
         self.artist_db = artist_db
         self.release = release
+        self._health = health
+
+    async def trouble(self, within_s: float) -> dict[str, str]:
+        """By service what is wrong with it, for people; empty: it is ready."""
+        return dict(
+            zip(
+                self._health,
+                await asyncio.gather(*(self._trouble(n, within_s) for n in self._health)),
+                strict=True,
+            )
+        )
+
+    async def _trouble(self, name: str, within_s: float) -> str:
+        request = health_pb2.HealthCheckRequest(service="readiness")
+        try:
+            answer = await self._health[name].Check(request, timeout=within_s)
+        except grpc.aio.AioRpcError:
+            return "does not answer"
+        return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else "is not ready"
 
     async def song(self, run_id: str, brief_id: str) -> Song:
         """All that is told of a run's song; PeerAway where artist_db does not answer."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from aiartist.common.v1 import decision_pb2
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from services.chassis.database import Connection
-from services.notifier.store import approvals, posts
+from services.notifier.store import approvals, deliveries, posts
 from services.notifier.store.approvals import Approval, Verdict
 from services.notifier.telegram import cards
 
@@ -33,7 +33,7 @@ async def ask(
     if ended is not None:
         await approvals.close(connection, message_id, ended)
         await posts.drop_unsent(connection, message_id)
-        await posts.settle_message(connection, [message_id])
+        await deliveries.settle_message(connection, [message_id])
 
 
 async def end(
@@ -62,7 +62,7 @@ async def close(connection: Connection, approval: Approval, ended: Verdict, wher
         if part.post.keyboard:
             answered = cards.answered(part.post, ended, where)
             await posts.add(connection, part.chat_id, answered, edits=part.id, urgent=True)
-    await posts.settle_message(connection, [approval.message_id])
+    await deliveries.settle_message(connection, [approval.message_id])
 
 
 def verdict_of(decision: decision_pb2.Decision) -> Verdict:

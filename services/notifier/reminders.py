@@ -9,7 +9,7 @@ from services.chassis.outage import Outage
 from services.notifier import metrics
 from services.notifier.domain import Draft, Kind, Severity
 from services.notifier.hints import pause
-from services.notifier.store import approvals, messages, posts
+from services.notifier.store import approvals, clock, deliveries, messages
 from services.notifier.telegram.writer import Habits
 
 _log = get_logger("notifier.reminders")
@@ -51,7 +51,7 @@ class Reminders:
             waiting, age_s = await approvals.count_open(connection)
             metrics.WAITING.set(waiting)
             metrics.WAITING_AGE.set(age_s)
-            now = await posts.now(connection)
+            now = await clock.now(connection)
             if self._habits.quiet is not None and self._habits.quiet.cover(now, self._habits.where):
                 return 0
             count, oldest = await approvals.remind_of_due(connection, self._every_s)
@@ -69,6 +69,6 @@ class Reminders:
                 oldest[0].artist_id if count == 1 else "",
             )
             message_id = await messages.insert(connection, draft)
-            await posts.address(connection, message_id, self._recipients)
+            await deliveries.address(connection, message_id, self._recipients)
             metrics.STORED.labels(Kind.REMINDER.value).inc()
             return count

@@ -12,7 +12,7 @@ from services.chassis.idempotency import once
 from services.chassis.paging import page_request
 from services.notifier import metrics, questions
 from services.notifier.domain import Draft, Kind, Message, Severity, Topic, question
-from services.notifier.store import approvals, messages, posts
+from services.notifier.store import approvals, deliveries, messages
 from services.notifier.store.approvals import Verdict
 from services.notifier.validation import check_approval, check_close, check_notice, check_resend
 
@@ -118,7 +118,7 @@ class NotifierServicer(notifier_pb2_grpc.NotifierServiceServicer):
                     raise NotFound("open question of run", request.run_id)
                 message_id = open_ones[-1].message_id
                 if self._asking.recipients:
-                    await posts.address_again(connection, message_id)
+                    await deliveries.address_again(connection, message_id)
                 else:
                     await messages.say_again(connection, message_id)
                 return notifier_pb2.ResendApprovalResponse(message_id=message_id)
@@ -150,21 +150,21 @@ class NotifierServicer(notifier_pb2_grpc.NotifierServiceServicer):
         page = page_request(request, filters=(request.run_id,), keys=1)
         async with self._db.acquire() as connection:
             found, token = await messages.list_messages(connection, page, run_id=request.run_id)
-            deliveries = await posts.deliveries_of(connection, [message.id for message in found])
+            rows = await deliveries.of_messages(connection, [message.id for message in found])
         return notifier_pb2.ListMessagesResponse(
-            messages=[message_to_proto(message, deliveries) for message in found], next_page_token=token
+            messages=[message_to_proto(message, rows) for message in found], next_page_token=token
         )
 
     async def _store(self, connection: Connection, draft: Draft) -> str:
         message_id = await messages.insert(connection, draft)
         if self._asking.recipients:
-            await posts.address(connection, message_id, self._asking.recipients)
+            await deliveries.address(connection, message_id, self._asking.recipients)
         metrics.STORED.labels(draft.kind.value).inc()
         return message_id
 
 
-def message_to_proto(message: Message, deliveries: Sequence[Any] = ()) -> notifier_pb2.Message:
-    """The message as clients see it; of the deliveries those that are its own."""
+def message_to_proto(message: Message, rows: Sequence[Any] = ()) -> notifier_pb2.Message:
+    """The message as clients see it; of the deliveries in `rows` those that are its own."""
     draft = message.draft
     proto = notifier_pb2.Message(
         id=message.id,
@@ -182,7 +182,7 @@ def message_to_proto(message: Message, deliveries: Sequence[Any] = ()) -> notifi
                 attempts=row["attempts"],
                 error=row["last_error"],
             )
-            for row in deliveries
+            for row in rows
             if row["message_id"] == message.id
         ],
     )

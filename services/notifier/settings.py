@@ -27,6 +27,8 @@ class Settings(ChassisSettings):
     """Where scheduler serves."""
     artist_db_addr: str = "127.0.0.1:50052"
     """Where artist_db serves."""
+    orchestrator_addr: str = "127.0.0.1:50053"
+    """Where orchestrator serves; asked only whether it is ready."""
     release_addr: str = "127.0.0.1:50054"
     """Where release serves."""
     notifier_channel: Literal["auto", "console", "telegram"] = "auto"

@@ -16,7 +16,7 @@ from services.notifier.panel.pages import Fetch
 from services.notifier.panel.words import name_of
 from services.notifier.peers import CALL_TIMEOUT_S, PeerAway, Peers, found
 from services.notifier.people import Person, Role
-from services.notifier.store import posts
+from services.notifier.store import clock
 
 Answer = TypeVar("Answer")
 
@@ -43,7 +43,7 @@ class Desk:
         return derived_id("ticket", self.key).removeprefix("ticket_")[:16]
 
     async def now(self) -> datetime:
-        return await posts.now(self.connection)
+        return await clock.now(self.connection)
 
 
 async def soft(reading: Awaitable[Answer]) -> Answer | None:

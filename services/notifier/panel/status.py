@@ -8,9 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
-from aiartist.release.v1 import release_pb2
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
-from services.chassis.errors import RemoteError
 from services.notifier.hours import age, told
 from services.notifier.panel import desk as ask
 from services.notifier.panel.desk import Desk, tried
@@ -76,18 +74,17 @@ async def show(desk: Desk) -> Screen:
         (roster, no_roster),
         (budgets, no_budgets),
         (errors, no_errors),
-        (_, no_release),
+        unready,
     ) = await asyncio.gather(
         tried(_work(peers), ANSWER_WITHIN_S),
         tried(_roster(peers), ANSWER_WITHIN_S),
         tried(ask.budgets(peers), ANSWER_WITHIN_S),
         tried(_new_errors(peers, now), ANSWER_WITHIN_S),
-        tried(_release_answers(peers), ANSWER_WITHIN_S),
+        peers.trouble(ANSWER_WITHIN_S),
     )
-    troubles = {
+    troubles = unready | {
         "scheduler": no_work,
         "artist_db": no_roster or no_budgets or no_errors,
-        "release": no_release,
     }
     standing = Standing(waiting, waits_s, work, roster, budgets, errors, troubles)
     return status_screen(standing, now, desk.where)
@@ -202,13 +199,3 @@ async def _new_errors(peers: Peers, now: datetime) -> int:
         if not token or now - moment(page[-1].last_seen) >= DAY:
             break
     return new
-
-
-async def _release_answers(peers: Peers) -> None:
-    """Asks release for what it refuses at once: any answer of its own will do."""
-    request = release_pb2.VerifyReleaseRequest()
-    try:
-        await found("release", peers.release.VerifyRelease(request, timeout=ANSWER_WITHIN_S))
-    except RemoteError as error:
-        if error.remote_reason != "ERROR_REASON_INVALID_INPUT":
-            raise

@@ -1,15 +1,10 @@
-"""The tables `posts`, `deliveries` and `chats`: what goes out, chat by chat."""
-
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+"""The table `posts`: each call of the Bot API that sends or changes a message."""
 
 import asyncpg
 
 from services.chassis.database import Connection
+from services.notifier.store import deliveries
 from services.notifier.telegram.post import Post, Stored
-
-HINT_CHANNEL = "notifier_posts"
-"""Where PostgreSQL says that there is something to send."""
 
 _WAITING = """
 SELECT post.*, coalesce(target.telegram_id, 0) AS target_id
@@ -46,13 +41,8 @@ async def add(
         """,
         chat_id, message_id, edits, urgent, post.to_json(),
     )  # fmt: skip
-    await hint(connection)
+    await deliveries.hint(connection)
     return post_id
-
-
-async def hint(connection: Connection) -> None:
-    """Wakes who sends, when this transaction commits."""
-    await connection.execute("SELECT pg_notify($1, '')", HINT_CHANNEL)
 
 
 async def next_post(connection: Connection, chat_id: int) -> Stored | None:
@@ -76,7 +66,7 @@ async def drop(connection: Connection, post: Stored) -> None:
     )
     if post.message_id is not None:
         await drop_unsent(connection, post.message_id)
-        await settle_message(connection, [post.message_id])
+        await deliveries.settle_message(connection, [post.message_id])
 
 
 async def end_try(connection: Connection, post: Stored, error: str, *, unsure: bool) -> None:
@@ -196,202 +186,6 @@ async def known_ids(connection: Connection, chat_id: int, above: int) -> set[int
     return {row["telegram_id"] for row in rows}
 
 
-async def last_private_id(connection: Connection) -> int:
-    """The greatest message id known in any private chat; 0: none."""
-    found = await connection.fetchval("SELECT max(last_message_id) FROM chats WHERE chat_id > 0")
-    return int(found or 0)
-
-
-async def saw_message(connection: Connection, chat_id: int, message_id: int) -> None:
-    """Notes a message id that was seen in a chat."""
-    await connection.execute(
-        """
-        INSERT INTO chats AS chat (chat_id, last_message_id) VALUES ($1, $2)
-        ON CONFLICT (chat_id) DO UPDATE
-            SET last_message_id = greatest(chat.last_message_id, excluded.last_message_id)
-        """,
-        chat_id, message_id,
-    )  # fmt: skip
-
-
-async def hold_chat(connection: Connection, chat_id: int, delay_s: float, trouble: str) -> int:
-    """Sends nothing to the chat for a while; how often that was so in a row."""
-    failures: int = await connection.fetchval(
-        """
-        INSERT INTO chats AS chat (chat_id, not_before, failures, trouble)
-        VALUES ($1, clock_timestamp() + make_interval(secs => $2), 1, $3)
-        ON CONFLICT (chat_id) DO UPDATE SET not_before = excluded.not_before,
-            failures = chat.failures + 1, trouble = excluded.trouble
-        RETURNING failures
-        """,
-        chat_id, delay_s, trouble,
-    )  # fmt: skip
-    return failures
-
-
-async def pace_chat(connection: Connection, chat_id: int, delay_s: float) -> None:
-    """Sends nothing to the chat for a moment, though nothing is wrong."""
-    await connection.execute(
-        "UPDATE chats SET not_before = clock_timestamp() + make_interval(secs => $2) WHERE chat_id = $1",
-        chat_id,
-        delay_s,
-    )
-
-
-async def failures_of(connection: Connection, chat_id: int) -> int:
-    """How often in a row the chat took nothing."""
-    return int(await connection.fetchval("SELECT failures FROM chats WHERE chat_id = $1", chat_id) or 0)
-
-
-async def wait_of(connection: Connection, chat_id: int) -> float:
-    """Seconds until something may be sent to the chat; 0 or less: now."""
-    found = await connection.fetchval(
-        "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM chats WHERE chat_id = $1",
-        chat_id,
-    )
-    return float(found or 0.0)
-
-
-async def chats_with_work(connection: Connection, recipients: Sequence[int]) -> list[int]:
-    """Chats for which something waits: posts, and messages that are to be put into words."""
-    rows = await connection.fetch(
-        """
-        SELECT DISTINCT chat_id FROM posts WHERE state = 'waiting'
-        UNION
-        SELECT chat_id FROM unnest($1::bigint[]) AS chat (chat_id)
-        WHERE EXISTS (SELECT FROM deliveries d WHERE d.chat_id = chat.chat_id AND d.state = 'waiting')
-        """,
-        list(recipients),
-    )
-    return [row["chat_id"] for row in rows]
-
-
-async def address(connection: Connection, message_id: str, chat_ids: Iterable[int]) -> None:
-    """The message goes to these chats."""
-    await connection.execute(
-        """
-        INSERT INTO deliveries (message_id, chat_id, position)
-        SELECT id, chat_id, position FROM messages, unnest($2::bigint[]) AS chat (chat_id) WHERE id = $1
-        """,
-        message_id, list(chat_ids),
-    )  # fmt: skip
-    await hint(connection)
-
-
-async def address_again(connection: Connection, message_id: str) -> None:
-    """The message goes once more to every chat that it goes to, after what waits there now."""
-    await connection.execute(
-        """
-        UPDATE deliveries SET state = 'waiting', next_attempt_at = clock_timestamp(),
-            position = greatest(position, (SELECT max(position) FROM messages))
-        WHERE message_id = $1 AND state <> 'waiting'
-        """,
-        message_id,
-    )
-    await hint(connection)
-
-
-async def address_all_undelivered(connection: Connection, chat_ids: Iterable[int]) -> None:
-    """What nobody has yet goes to these chats and to no others, whatever the settings were before."""
-    chats = list(chat_ids)
-    await connection.execute(
-        """
-        INSERT INTO deliveries (message_id, chat_id, position)
-        SELECT id, chat_id, position FROM messages, unnest($1::bigint[]) AS chat (chat_id)
-        WHERE delivered_at IS NULL
-        ON CONFLICT DO NOTHING
-        """,
-        chats,
-    )
-    await connection.execute(
-        """
-        WITH stray AS (
-            UPDATE deliveries
-            SET state = 'dropped', last_error = 'the settings do not name this chat any more'
-            WHERE state IN ('waiting', 'written') AND chat_id <> ALL ($1)
-            RETURNING message_id, chat_id
-        )
-        UPDATE posts SET state = 'dropped' FROM stray
-        WHERE posts.message_id = stray.message_id AND posts.chat_id = stray.chat_id
-            AND posts.state = 'waiting'
-        """,
-        chats,
-    )
-
-
-async def waiting_messages(connection: Connection, chat_id: int, most: int) -> list[str]:
-    """Messages that wait to be put into words for a chat, the first stored first; those that failed before
-    only when their time has come."""
-    rows = await connection.fetch(
-        """
-        SELECT message_id, next_attempt_at <= clock_timestamp() AS due FROM deliveries
-        WHERE chat_id = $1 AND state = 'waiting' ORDER BY position LIMIT $2
-        """,
-        chat_id, most,
-    )  # fmt: skip
-    return [row["message_id"] for row in rows] if rows and rows[0]["due"] else []
-
-
-async def mark_written(
-    connection: Connection, chat_id: int, message_ids: Sequence[str], *, in_digest: bool
-) -> None:
-    """The messages have their posts, or are named in a digest."""
-    await connection.execute(
-        "UPDATE deliveries SET state = $3, last_error = '' WHERE chat_id = $1 AND message_id = ANY ($2)",
-        chat_id, list(message_ids), "in_digest" if in_digest else "written",
-    )  # fmt: skip
-
-
-async def postpone(
-    connection: Connection, chat_id: int, message_id: str, *, delay_s: float, error: str
-) -> None:
-    """A message could not be put into words yet."""
-    await connection.execute(
-        """
-        UPDATE deliveries SET attempts = attempts + 1, last_error = $4,
-            next_attempt_at = clock_timestamp() + make_interval(secs => $3)
-        WHERE chat_id = $1 AND message_id = $2
-        """,
-        chat_id, message_id, delay_s, error,
-    )  # fmt: skip
-
-
-async def attempts_of(connection: Connection, chat_id: int, message_id: str) -> int:
-    """How often a message could not be put into words."""
-    found = await connection.fetchval(
-        "SELECT attempts FROM deliveries WHERE chat_id = $1 AND message_id = $2", chat_id, message_id
-    )
-    return int(found or 0)
-
-
-async def deliveries_of(connection: Connection, message_ids: Sequence[str]) -> list[asyncpg.Record]:
-    """message_id, chat_id, state, attempts and last_error of each delivery of the messages."""
-    return await connection.fetch(
-        """
-        SELECT message_id, chat_id, state,
-            attempts + coalesce((SELECT max(attempts) FROM posts p
-                WHERE p.message_id = d.message_id AND p.chat_id = d.chat_id), 0) AS attempts,
-            coalesce(nullif(last_error, ''), (SELECT max(last_error) FROM posts p
-                WHERE p.message_id = d.message_id AND p.chat_id = d.chat_id), '') AS last_error
-        FROM deliveries d WHERE message_id = ANY ($1) ORDER BY message_id, chat_id
-        """,
-        list(message_ids),
-    )
-
-
-async def settle_message(connection: Connection, message_ids: Sequence[str]) -> None:
-    """Notes messages as delivered whose every delivery is over."""
-    await connection.execute(
-        """
-        UPDATE messages SET delivered_at = clock_timestamp()
-        WHERE id = ANY ($1) AND delivered_at IS NULL AND NOT EXISTS (
-            SELECT FROM deliveries WHERE message_id = messages.id AND state IN ('waiting', 'written')
-        )
-        """,
-        list(message_ids),
-    )
-
-
 async def _settle(connection: Connection, post: Stored) -> None:
     """With the last part of a message its delivery is over."""
     if post.message_id is None or post.edits is not None:
@@ -406,7 +200,7 @@ async def _settle(connection: Connection, post: Stored) -> None:
         """,
         post.message_id, post.chat_id,
     )  # fmt: skip
-    await settle_message(connection, [post.message_id])
+    await deliveries.settle_message(connection, [post.message_id])
 
 
 def _stored(row: asyncpg.Record) -> Stored:
@@ -422,9 +216,3 @@ def _stored(row: asyncpg.Record) -> Stored:
         floor=row["floor"] or 0,
         target=row["target_id"] or None,
     )
-
-
-async def now(connection: Connection) -> datetime:
-    """The time by which everything here happens."""
-    moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return moment

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
 from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
@@ -14,7 +16,7 @@ from services.notifier.panel.panel import COMMANDS, Panel
 from services.notifier.peers import Peers
 from services.notifier.reminders import Reminders
 from services.notifier.settings import Settings
-from services.notifier.store import posts
+from services.notifier.store import deliveries
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.decisions import Decisions
 from services.notifier.telegram.handler import Handler
@@ -35,10 +37,15 @@ async def open_telegram(app: App, db: Database, settings: Settings) -> None:
     api = await app.enter(
         BotApi.open(token, settings.telegram_api_base, timeout_s=settings.telegram_timeout_s)
     )
+    channels = {
+        name: await app.channel(getattr(settings, f"{name}_addr"))
+        for name in ("scheduler", "artist_db", "orchestrator", "release", "error_analyzer")
+    }
     peers = Peers(
-        SchedulerServiceStub(await app.channel(settings.scheduler_addr)),
-        ArtistDbServiceStub(await app.channel(settings.artist_db_addr)),
-        ReleaseServiceStub(await app.channel(settings.release_addr)),
+        SchedulerServiceStub(channels["scheduler"]),
+        ArtistDbServiceStub(channels["artist_db"]),
+        ReleaseServiceStub(channels["release"]),
+        {name: HealthStub(channel) for name, channel in channels.items()},
     )
     habits = habits_of(settings)
     writer = Writer(peers, habits)
@@ -99,8 +106,8 @@ async def _address(db: Database, recipients: tuple[int, ...], closing: asyncio.E
     while recipients and not closing.is_set():
         try:
             async with db.transaction() as connection:
-                await posts.address_all_undelivered(connection, recipients)
-                await posts.hint(connection)
+                await deliveries.address_all_undelivered(connection, recipients)
+                await deliveries.hint(connection)
         except DATABASE_TROUBLE as error:
             _log.warning("what waits from before is not addressed yet", detail=type(error).__name__)
             await pause(closing, timeout_s=2.0)

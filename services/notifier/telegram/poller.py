@@ -15,7 +15,7 @@ from services.chassis.logs import get_logger
 from services.chassis.outage import Outage
 from services.notifier import metrics
 from services.notifier.hints import pause
-from services.notifier.store import posts, updates
+from services.notifier.store import chats, updates
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.trouble import Conflict, Later, Trouble, WrongToken
 
@@ -168,7 +168,7 @@ async def keep(db: Database, found: Sequence[dict[str, Any]]) -> None:
             if isinstance(chat_id, int) and isinstance(number, int):
                 seen[chat_id] = max(number, seen.get(chat_id, 0))
         for chat_id, number in sorted(seen.items()):
-            await posts.saw_message(connection, chat_id, number)
+            await chats.saw_message(connection, chat_id, number)
 
 
 def lane(update: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from services.notifier import metrics
 from services.notifier.domain import retry_delay_s
 from services.notifier.hints import pause, work_on_hints
 from services.notifier.peers import FileUnreadable, PeerAway, Peers
-from services.notifier.store import messages, posts
+from services.notifier.store import chats, deliveries, messages, posts
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.post import File, Post, Shape, Stored
 from services.notifier.telegram.text import italic, one_line, plain
@@ -90,7 +90,7 @@ class Sender:
         try:
             await work_on_hints(
                 self._db,
-                posts.HINT_CHANNEL,
+                deliveries.HINT_CHANNEL,
                 self._serve_all,
                 every_s=self._rhythm.poll_interval_s,
                 closing=self._closing,
@@ -106,8 +106,8 @@ class Sender:
 
     async def _serve_all(self) -> None:
         async with self._db.acquire() as connection:
-            chats = await posts.chats_with_work(connection, self._recipients)
-        for chat_id in chats:
+            busy = await chats.chats_with_work(connection, self._recipients)
+        for chat_id in busy:
             if chat_id in self._serving:
                 # It may have found nothing more just before this came.
                 self._again.add(chat_id)
@@ -150,7 +150,7 @@ class Sender:
 
     async def _step(self, connection: Connection, chat_id: int) -> bool:
         """One post, or the next message put into words; False where nothing is due."""
-        wait_s = await posts.wait_of(connection, chat_id)
+        wait_s = await chats.wait_of(connection, chat_id)
         if wait_s > _SOON_S:
             return False
         if wait_s > 0:
@@ -170,29 +170,29 @@ class Sender:
     async def _write_next(self, connection: Connection, chat_id: int) -> bool:
         if chat_id not in self._recipients:
             return False
-        waiting = await posts.waiting_messages(connection, chat_id, DIGEST_MOST)
+        waiting = await deliveries.waiting_messages(connection, chat_id, DIGEST_MOST)
         if not waiting:
             return False
         if len(waiting) >= self._rhythm.digest_from:
             async with connection.transaction():
                 headlines = await messages.headlines(connection, waiting)
                 await self._writer.write_digest(connection, chat_id, headlines)
-                await posts.mark_written(connection, chat_id, waiting, in_digest=True)
-                await posts.settle_message(connection, waiting)
+                await deliveries.mark_written(connection, chat_id, waiting, in_digest=True)
+                await deliveries.settle_message(connection, waiting)
             metrics.DIGESTED.inc(len(waiting))
             return True
         [message] = await messages.get_many(connection, waiting[:1])
-        tries = await posts.attempts_of(connection, chat_id, message.id)
+        tries = await deliveries.attempts_of(connection, chat_id, message.id)
         try:
             async with connection.transaction():
                 if await self._writer.write(connection, chat_id, message, tries=tries):
-                    await posts.mark_written(connection, chat_id, [message.id], in_digest=False)
+                    await deliveries.mark_written(connection, chat_id, [message.id], in_digest=False)
                 else:
                     await posts.drop_unsent(connection, message.id)
-                await posts.settle_message(connection, [message.id])
+                await deliveries.settle_message(connection, [message.id])
         except PeerAway as error:
             delay_s = self._backoff(tries + 1, most_s=30.0)
-            await posts.postpone(
+            await deliveries.postpone(
                 connection, chat_id, message.id, delay_s=delay_s, error=str(error)[:MAX_ERROR]
             )
             _log.warning("a message waits for its facts", message_id=message.id, detail=str(error))
@@ -239,14 +239,14 @@ class Sender:
             await posts.mark_sent(connection, post, telegram_id)
         metrics.POSTS.labels(outcome).inc()
         if post.edits is None and self._rhythm.chat_interval_s:
-            await posts.pace_chat(connection, post.chat_id, self._rhythm.chat_interval_s)
+            await chats.pace_chat(connection, post.chat_id, self._rhythm.chat_interval_s)
 
     async def _find(self, connection: Connection, post: Stored) -> int:
         """What Telegram calls a message that may have been sent; 0 where it was not."""
         candidates = set(range(post.floor + 1, post.floor + 1 + LOOK_AT))
         if post.chat_id > 0:
             # The bot counts its messages through all private chats, so that ours may come after another's.
-            last = await posts.last_private_id(connection)
+            last = await chats.last_private_id(connection)
             candidates |= set(range(last + 1, last + 1 + LOOK_AT))
         candidates -= await posts.known_ids(connection, post.chat_id, post.floor)
         for telegram_id in sorted(candidates):
@@ -295,7 +295,7 @@ class Sender:
 
     async def _hold(self, connection: Connection, post: Stored, error: str, trouble: Trouble | None) -> None:
         """Leaves the chat alone for a while; what waits for it keeps its order."""
-        failures = await posts.failures_of(connection, post.chat_id) + 1
+        failures = await chats.failures_of(connection, post.chat_id) + 1
         delay_s = self._backoff(failures)
         if isinstance(trouble, Later):
             delay_s = trouble.retry_after_s + random.random()
@@ -306,7 +306,7 @@ class Sender:
         await posts.end_try(
             connection, post, error[:MAX_ERROR], unsure=isinstance(trouble, Unsure) or post.unsure
         )
-        await posts.hold_chat(connection, post.chat_id, delay_s, error[:MAX_ERROR])
+        await chats.hold_chat(connection, post.chat_id, delay_s, error[:MAX_ERROR])
         # Each trouble once, not each try: an hour without Telegram is a line, not a hundred.
         if failures in (1, 10, 100):
             _log.warning(

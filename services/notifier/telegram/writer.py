@@ -12,7 +12,7 @@ from services.chassis.database import Connection
 from services.notifier.domain import Draft, Headline, Kind, Message, Severity, Topic
 from services.notifier.hours import QuietHours, age
 from services.notifier.peers import PeerAway, Peers, Song
-from services.notifier.store import approvals, posts
+from services.notifier.store import approvals, clock, posts
 from services.notifier.telegram import cards
 from services.notifier.telegram.post import Button, Keyboard, Post, rows
 from services.notifier.telegram.text import (
@@ -72,7 +72,7 @@ class Writer:
 
         0 where nobody needs it any more. After `FACTS_TRIES` tries it is written without the facts.
         """
-        silent = self._habits.silent(await posts.now(connection), message.draft.severity)
+        silent = self._habits.silent(await clock.now(connection), message.draft.severity)
         try:
             written = await self._posts(connection, message, silent=silent)
         except PeerAway as error:
@@ -89,7 +89,7 @@ class Writer:
         lines = [bold(f"📬 {len(headlines)} messages while you could not be reached")]
         lines += [plain(f"{_icon(line)} {one_line(line.title, 120)}") for line in headlines[:_LINES_MOST]]
         severity = max((line.severity for line in headlines), key=list(Severity).index)
-        silent = self._habits.silent(await posts.now(connection), severity)
+        silent = self._habits.silent(await clock.now(connection), severity)
         keyboard = rows([_waiting_button()]) if questions else ()
         await posts.add(
             connection,
@@ -199,7 +199,7 @@ class Writer:
         waiting, _ = await approvals.count_open(connection)
         if not waiting:
             return ()
-        now = await posts.now(connection)
+        now = await clock.now(connection)
         first = await approvals.page_open(connection, 0, _SONGS_REMINDED)
         songs = "1 song waits" if waiting == 1 else f"{waiting} songs wait"
         lines = [bold(f"🔔 {songs} for a decision")]

@@ -208,7 +208,7 @@ async def test_the_status_tells_how_the_label_stands(label: FakeLabel) -> None:
     assert "🎤 Artists: 1 active · 1 paused · 1 on autopilot" in told
     assert "💵 Today $0.00 of $" in told
     assert "🐞 1 new error in the last day" in told
-    assert "✅ answering: scheduler, artist_db, release" in told
+    assert "✅ answering: scheduler, artist_db" in told
     assert "❌" not in told
 
 
@@ -218,7 +218,7 @@ async def test_a_service_that_is_away_costs_the_status_its_lines_only(label: Fak
     assert "0 runs under way" in told
     assert "🎤 Artists: artist_db does not say" in told
     assert "❌ artist_db does not answer" in told
-    assert "✅ answering: scheduler, release" in told
+    assert "✅ answering: scheduler" in told
 
 
 async def test_what_shows_a_service_that_is_away_says_so_and_what_changes_it_waits(label: FakeLabel) -> None:

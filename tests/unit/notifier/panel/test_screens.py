@@ -1,5 +1,6 @@
 """Whatever people and models call things, a screen is one that Telegram takes and a phone holds."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from tests.support.fake_telegram.records import utf16_length
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LINES_MOST = 25
+PHONE_WIDTH, PHONE_LINES = 42, 30
 SILENCE_NAMES = {"hold", "expire", "autopilot"}
 
 HOSTILE = (
@@ -264,7 +266,9 @@ def test_telegram_takes_every_screen_and_a_phone_holds_it(screen: Screen) -> Non
     text, entities = parse_html(screen.text.html)
     assert text.strip()
     assert utf16_length(text) == screen.text.size <= 4096
-    assert text.count("\n") < LINES_MOST
+    lines = text.split("\n")
+    assert len(lines) <= LINES_MOST
+    assert sum(max(1, math.ceil(utf16_length(line) / PHONE_WIDTH)) for line in lines) <= PHONE_LINES
     assert {entity.type for entity in entities} <= {"bold", "italic", "code", "blockquote", "text_link"}
     assert sum(map(len, screen.keyboard)) <= 20
     for row in screen.keyboard:

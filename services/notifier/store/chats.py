@@ -1,0 +1,75 @@
+"""The table `chats`: what is known of each, and when something may be sent to it."""
+
+from collections.abc import Sequence
+
+from services.chassis.database import Connection
+
+
+async def last_private_id(connection: Connection) -> int:
+    """The greatest message id known in any private chat; 0: none."""
+    found = await connection.fetchval("SELECT max(last_message_id) FROM chats WHERE chat_id > 0")
+    return int(found or 0)
+
+
+async def saw_message(connection: Connection, chat_id: int, message_id: int) -> None:
+    """Notes a message id that was seen in a chat."""
+    await connection.execute(
+        """
+        INSERT INTO chats AS chat (chat_id, last_message_id) VALUES ($1, $2)
+        ON CONFLICT (chat_id) DO UPDATE
+            SET last_message_id = greatest(chat.last_message_id, excluded.last_message_id)
+        """,
+        chat_id, message_id,
+    )  # fmt: skip
+
+
+async def hold_chat(connection: Connection, chat_id: int, delay_s: float, trouble: str) -> int:
+    """Sends nothing to the chat for a while; how often that was so in a row."""
+    failures: int = await connection.fetchval(
+        """
+        INSERT INTO chats AS chat (chat_id, not_before, failures, trouble)
+        VALUES ($1, clock_timestamp() + make_interval(secs => $2), 1, $3)
+        ON CONFLICT (chat_id) DO UPDATE SET not_before = excluded.not_before,
+            failures = chat.failures + 1, trouble = excluded.trouble
+        RETURNING failures
+        """,
+        chat_id, delay_s, trouble,
+    )  # fmt: skip
+    return failures
+
+
+async def pace_chat(connection: Connection, chat_id: int, delay_s: float) -> None:
+    """Sends nothing to the chat for a moment, though nothing is wrong."""
+    await connection.execute(
+        "UPDATE chats SET not_before = clock_timestamp() + make_interval(secs => $2) WHERE chat_id = $1",
+        chat_id,
+        delay_s,
+    )
+
+
+async def failures_of(connection: Connection, chat_id: int) -> int:
+    """How often in a row the chat took nothing."""
+    return int(await connection.fetchval("SELECT failures FROM chats WHERE chat_id = $1", chat_id) or 0)
+
+
+async def wait_of(connection: Connection, chat_id: int) -> float:
+    """Seconds until something may be sent to the chat; 0 or less: now."""
+    found = await connection.fetchval(
+        "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM chats WHERE chat_id = $1",
+        chat_id,
+    )
+    return float(found or 0.0)
+
+
+async def chats_with_work(connection: Connection, recipients: Sequence[int]) -> list[int]:
+    """Chats for which something waits: posts, and messages that are to be put into words."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT chat_id FROM posts WHERE state = 'waiting'
+        UNION
+        SELECT chat_id FROM unnest($1::bigint[]) AS chat (chat_id)
+        WHERE EXISTS (SELECT FROM deliveries d WHERE d.chat_id = chat.chat_id AND d.state = 'waiting')
+        """,
+        list(recipients),
+    )
+    return [row["chat_id"] for row in rows]
