@@ -1,5 +1,6 @@
 """`aiartist artist ...`: the roster."""
 
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,16 +8,23 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1.decision_pb2 import SilenceAnswer
 from cli import finding
 from cli.failures import Failure, ServiceFailure
 from cli.output import Output, cell, facts, listing, state_cell
 from cli.persona_file import ArtistFile
 from cli.session import Session, execute, new_request_id
-from cli.texts import artist_state, duration, moment, plain
+from cli.texts import artist_state, duration, moment, plain, silence_answer
+
+MOST_AT_ONCE = 10_000
 
 app = typer.Typer(no_args_is_help=True, help="The roster: who makes songs, when, and how they sound.")
 
 Who = Annotated[str, typer.Argument(metavar="ARTIST", help="The artist's name or id.", show_default=False)]
+WhoOrAll = Annotated[
+    str, typer.Argument(metavar="ARTIST", help="The artist's name or id.", show_default=False)
+]
+All = Annotated[bool, typer.Option("--all", help="All whom it concerns.")]
 Why = Annotated[str, typer.Option(help="Why, for the record.")]
 
 
@@ -28,6 +36,21 @@ class StateName(StrEnum):
     EVOLVING = "evolving"
     PAUSED = "paused"
     RETIRED = "retired"
+
+
+class SilenceName(StrEnum):
+    """What a run does when nobody answers, as an argument."""
+
+    HOLD = "hold"
+    EXPIRE = "expire"
+    AUTOPILOT = "autopilot"
+
+
+_SILENCE = {
+    SilenceName.HOLD: "waits on where nobody answers",
+    SilenceName.EXPIRE: "lets songs expire where nobody answers",
+    SilenceName.AUTOPILOT: "has autopilot approve where nobody answers",
+}
 
 
 @app.command("add", epilog="Example: aiartist artist add examples/artists/nova-vale.yaml")
@@ -83,6 +106,8 @@ async def _update(session: Session, artist_file: ArtistFile, known: db.Artist) -
     wanted = artist_file.autopilot_enabled
     if "autopilot_enabled" in artist_file.given and wanted != artist.autopilot_enabled:
         artist = await _set_autopilot(session, artist.id, wanted)
+    if "on_silence" in artist_file.given and artist_file.on_silence != artist.on_silence:
+        artist = await _set_silence(session, artist.id, artist_file.on_silence)
     return artist
 
 
@@ -100,14 +125,20 @@ def list_artists(
     execute(ctx, lambda session: _list(session, states, limit))
 
 
-async def _list(session: Session, states: list[db.ArtistState.ValueType], limit: int) -> None:
+async def _in_states(
+    session: Session, states: list[db.ArtistState.ValueType], limit: int
+) -> db.ListArtistsResponse:
     service = session.artist_db
 
     async def fetch(size: int, token: str) -> db.ListArtistsResponse:
         request = db.ListArtistsRequest(states=states, page_size=size, page_token=token)
         return await service.answer(service.stub.ListArtists(request, timeout=session.timeout))
 
-    found = await finding.pages(fetch, "artists", limit=limit)
+    return await finding.pages(fetch, "artists", limit=limit)
+
+
+async def _list(session: Session, states: list[db.ArtistState.ValueType], limit: int) -> None:
+    found = await _in_states(session, states, limit)
     if session.output.json:
         session.output.document(found)
         return
@@ -163,30 +194,85 @@ async def _set_autopilot(session: Session, artist_id: str, enabled: bool) -> db.
     return (await service.answer(service.stub.SetAutopilot(request, timeout=session.timeout))).artist
 
 
+@app.command("silence", epilog="Example: aiartist artist silence 'Nova Vale' expire")
+def silence(
+    ctx: typer.Context,
+    artist: Who,
+    answer: Annotated[SilenceName, typer.Argument(help="Wait on, let it expire, or let autopilot approve.")],
+) -> None:
+    """Say what happens when nobody answers about an artist's songs.
+
+    Counts for questions asked from now on. Silence is never a rejection.
+    """
+
+    async def work(session: Session) -> None:
+        found = await finding.artist(session, artist)
+        wanted = SilenceAnswer.Value(f"SILENCE_ANSWER_{answer.upper()}")
+        _told(session.output, await _set_silence(session, found.id, wanted), _SILENCE[answer])
+
+    execute(ctx, work)
+
+
+async def _set_silence(session: Session, artist_id: str, wanted: SilenceAnswer.ValueType) -> db.Artist:
+    service = session.artist_db
+    request = db.SetSilenceAnswerRequest(request_id=new_request_id(), artist_id=artist_id, on_silence=wanted)
+    return (await service.answer(service.stub.SetSilenceAnswer(request, timeout=session.timeout))).artist
+
+
 @app.command("pause", epilog="Example: aiartist artist pause 'Nova Vale' --reason 'on tour'")
-def pause(ctx: typer.Context, artist: Who, reason: Why = "") -> None:
-    """Start no new songs for an artist for now."""
+def pause(ctx: typer.Context, artist: WhoOrAll = "", everybody: All = False, reason: Why = "") -> None:
+    """Start no new songs for an artist for now, or for every active one."""
 
-    async def work(session: Session) -> None:
-        service, found = session.artist_db, await finding.artist(session, artist)
-        request = db.PauseArtistRequest(request_id=new_request_id(), artist_id=found.id, reason=reason)
-        answer = await service.answer(service.stub.PauseArtist(request, timeout=session.timeout))
-        _told(session.output, answer.artist, "is paused")
+    async def one(session: Session, artist_id: str) -> db.Artist:
+        service = session.artist_db
+        request = db.PauseArtistRequest(request_id=new_request_id(), artist_id=artist_id, reason=reason)
+        return (await service.answer(service.stub.PauseArtist(request, timeout=session.timeout))).artist
 
-    execute(ctx, work)
+    _require_either(artist, everybody)
+    state = db.ARTIST_STATE_ACTIVE if everybody else None
+    execute(ctx, lambda session: _move(session, artist, state, one, "is paused"))
 
 
-@app.command("resume", epilog="Example: aiartist artist resume 'Nova Vale'")
-def resume(ctx: typer.Context, artist: Who, reason: Why = "") -> None:
-    """Let a paused artist make songs again."""
+@app.command("resume", epilog="Example: aiartist artist resume --all")
+def resume(ctx: typer.Context, artist: WhoOrAll = "", everybody: All = False, reason: Why = "") -> None:
+    """Let a paused artist make songs again, or every paused one."""
 
-    async def work(session: Session) -> None:
-        service, found = session.artist_db, await finding.artist(session, artist)
-        request = db.ResumeArtistRequest(request_id=new_request_id(), artist_id=found.id, reason=reason)
-        answer = await service.answer(service.stub.ResumeArtist(request, timeout=session.timeout))
-        _told(session.output, answer.artist, "is active")
+    async def one(session: Session, artist_id: str) -> db.Artist:
+        service = session.artist_db
+        request = db.ResumeArtistRequest(request_id=new_request_id(), artist_id=artist_id, reason=reason)
+        return (await service.answer(service.stub.ResumeArtist(request, timeout=session.timeout))).artist
 
-    execute(ctx, work)
+    _require_either(artist, everybody)
+    state = db.ARTIST_STATE_PAUSED if everybody else None
+    execute(ctx, lambda session: _move(session, artist, state, one, "is active"))
+
+
+def _require_either(artist: str, everybody: bool) -> None:
+    if bool(artist) == everybody:
+        raise typer.BadParameter("give an artist, or --all", param_hint="'ARTIST'")
+
+
+async def _move(
+    session: Session,
+    artist: str,
+    state: db.ArtistState.ValueType | None,
+    change: Callable[[Session, str], Awaitable[db.Artist]],
+    what: str,
+) -> None:
+    """Changes the artist that is named, or all in a state; for scripts all of them are one document."""
+    if state is None:
+        found = await finding.artist(session, artist)
+        _told(session.output, await change(session, found.id), what)
+        return
+    whole = await _in_states(session, [state], MOST_AT_ONCE)
+    changed = [await change(session, found.id) for found in whole.artists]
+    if session.output.json:
+        session.output.document(db.ListArtistsResponse(artists=changed))
+        return
+    for each in changed:
+        _told(session.output, each, what)
+    if not changed:
+        session.output.say(f"no artist is {artist_state(state)}")
 
 
 @app.command("retire", epilog="Example: aiartist artist retire 'Nova Vale' --yes")
@@ -282,6 +368,7 @@ def _facts(artist: db.Artist) -> dict[str, Any]:
         "id": artist.id,
         "state": state_cell(artist_state(artist.state)),
         "autopilot": "on" if artist.autopilot_enabled else "off",
+        "on_silence": silence_answer(artist.on_silence),
         "starts": _cadence(artist.cadence),
         "genre": persona.genre,
         "style": persona.style,

@@ -40,13 +40,16 @@ class Check:
     remedy: str = ""
 
 
-async def all_checks(settings: CliSettings, wrong_settings: dict[str, str]) -> list[Check]:
-    """Everything, at the same time, in the table's order."""
+async def all_checks(
+    settings: CliSettings, wrong_settings: dict[str, str], *more: Awaitable[Sequence[Check]]
+) -> list[Check]:
+    """Everything, at the same time, in the table's order; `more` comes before the services."""
     groups: list[Awaitable[Sequence[Check]]] = [
         _now(settings_checks(wrong_settings)),
         _now(data_dir_checks(settings.data_dir)),
         database_checks(settings),
         model_checks(settings.model_url, ProviderKeys().present()),
+        *more,
         asyncio.gather(*(service_check(settings, name) for name in SERVICES)),
     ]
     return [check for group in await asyncio.gather(*groups) for check in group]

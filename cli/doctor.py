@@ -8,12 +8,13 @@ from cli.checks import Check, all_checks
 from cli.failures import FAILED
 from cli.output import Output, cell, listing, state_cell
 from cli.settings import load_what_can_be
+from cli.telegram_checks import telegram_checks
 
 
 async def doctor(output: Output) -> int:
     """Checks everything and shows it; 1 where anything failed."""
     settings, wrong = load_what_can_be()
-    checks = await all_checks(settings, wrong)
+    checks = await all_checks(settings, wrong, telegram_checks())
     failed = sum(check.status == "fail" for check in checks)
     if output.json:
         output.document(

@@ -17,6 +17,7 @@ _SEE = {
     "artist": "see who there is: aiartist artist list",
     "run": "see which there are: aiartist run list",
     "release": "see which there are: aiartist release list",
+    "open question of run": "see which wait: aiartist run list --state awaiting_approval",
     "error group": "see which there are: aiartist error list",
     "error_group": "see which there are: aiartist error list",
 }

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import artists, budgets, error_groups, llm, releases, runs
+from cli import artists, budgets, error_groups, llm, messages, releases, runs
 from cli.output import Output
-from cli.session import output_of, run_and_exit
+from cli.session import execute, output_of, run_and_exit
 from services.chassis.version import VERSION
 
 
@@ -38,6 +38,7 @@ app.add_typer(releases.app, name="release")
 app.add_typer(error_groups.app, name="error")
 app.add_typer(llm.app, name="llm")
 app.add_typer(budgets.app, name="budget")
+app.add_typer(messages.app, name="message")
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,9 +60,20 @@ def options(
     ctx.obj = Output(json_wanted=json)
 
 
+@app.command("status", epilog="Example: aiartist status --json")
+def status(ctx: typer.Context) -> None:
+    """Show how the label stands: runs, what waits for people, today's budget, services.
+
+    Exit 0: every service answers, 1: one does not.
+    """
+    from cli.status import show_status
+
+    execute(ctx, show_status)
+
+
 @app.command("doctor", epilog="Example: aiartist doctor --json")
 def doctor(ctx: typer.Context) -> None:
-    """Check settings, database, models, disk and services.
+    """Check settings, database, models, disk, Telegram and services.
 
     Exit 0: nothing failed, 1: something did.
     """

@@ -20,6 +20,7 @@ _STYLES = {
     "released": "green",
     "active": "green",
     "succeeded": "green",
+    "sent": "green",
     "pass": "green",
     "failed": "red",
     "fail": "red",
@@ -27,6 +28,7 @@ _STYLES = {
     "retired": "dim",
     "cancelled": "dim",
     "expired": "dim",
+    "dropped": "dim",
     "paused": "yellow",
     "warn": "yellow",
     "awaiting approval": "yellow",
@@ -46,11 +48,11 @@ class Output:
 
     def document(self, message: Message | dict[str, Any]) -> None:
         """One JSON document, indented."""
-        self.write(f"{json.dumps(_as_dict(message), indent=2, ensure_ascii=False)}\n")
+        self.write(f"{json.dumps(as_dict(message), indent=2, ensure_ascii=False)}\n")
 
     def line(self, message: Message) -> None:
         """One JSON document on a line of its own, out at once."""
-        self.write(f"{json.dumps(_as_dict(message), ensure_ascii=False)}\n")
+        self.write(f"{json.dumps(as_dict(message), ensure_ascii=False)}\n")
 
     def say(self, text: str) -> None:
         """A sentence or a path, never broken into lines."""
@@ -120,7 +122,8 @@ def state_cell(word: str) -> Text:
     return Text(word, style=_STYLES.get(word, ""))
 
 
-def _as_dict(message: Message | dict[str, Any]) -> dict[str, Any]:
+def as_dict(message: Message | dict[str, Any]) -> dict[str, Any]:
+    """A message as `--json` tells it."""
     if isinstance(message, Message):
         return MessageToDict(
             message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True

@@ -1,4 +1,4 @@
-"""An artist's file: the fields of Persona by their proto names, `cadence` and `autopilot_enabled`.
+"""An artist's file: Persona's fields by their proto names, `cadence`, `autopilot_enabled`, `on_silence`.
 
 What a value must be comes from the proto's descriptors, so that a new field needs no code here.
 Which values are allowed is the server's to say; its answer is shown with the file's lines.
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from aiartist.artist_db.v1.artist_db_pb2 import Artist, Cadence, CreateArtistRequest, UpdateArtistRequest
+from aiartist.common.v1.decision_pb2 import SilenceAnswer
 from aiartist.common.v1.persona_pb2 import Persona
 from cli.texts import plain, shortened
 from cli.yaml_file import FileProblems, Problem, given, kind_of, line_of, read_tree
@@ -27,7 +28,7 @@ REQUIRED = {
     "style": "what the artist is like, in prose",
     "themes": "a list of what the songs are about",
 }
-_BESIDE_PERSONA = ("cadence", "autopilot_enabled")
+_BESIDE_PERSONA = ("cadence", "autopilot_enabled", "on_silence")
 _BITS = {FieldDescriptor.TYPE_UINT32: 32, FieldDescriptor.TYPE_UINT64: 64}
 _DECIMAL = re.compile(r"[-+]?[0-9][0-9_]{0,30}")
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
@@ -43,6 +44,7 @@ class ArtistFile:
     persona: Persona
     cadence: Cadence
     autopilot_enabled: bool
+    on_silence: SilenceAnswer.ValueType
     given: frozenset[str]
     """The fields at the top of the file."""
     lines: Mapping[str, int]
@@ -59,7 +61,15 @@ class ArtistFile:
         if reader.problems:
             raise FileProblems(str(path), reader.problems)
         top = frozenset(place for place in reader.lines if "." not in place and "[" not in place)
-        return cls(path, request.persona, request.cadence, request.autopilot_enabled, top, reader.lines)
+        return cls(
+            path,
+            request.persona,
+            request.cadence,
+            request.autopilot_enabled,
+            request.on_silence,
+            top,
+            reader.lines,
+        )
 
     def create_request(self, request_id: str = "") -> CreateArtistRequest:
         """Takes the artist on."""
@@ -68,6 +78,7 @@ class ArtistFile:
             persona=self.persona,
             cadence=self.cadence if "cadence" in self.given else None,
             autopilot_enabled=self.autopilot_enabled,
+            on_silence=self.on_silence,
         )
 
     def update_request(self, artist: Artist, *, reason: str, request_id: str = "") -> UpdateArtistRequest:
@@ -193,7 +204,20 @@ class _Reader:
             return None
         if field.type in _BITS:
             return self._number(node, place, 2 ** _BITS[field.type] - 1)
-        raise AssertionError(f"{field.full_name}: a persona has fields of text, whole numbers and truth only")
+        if field.enum_type is not None:
+            return self._word(node, place, field.enum_type)
+        raise AssertionError(f"{field.full_name}: an artist has text, whole numbers, truth and words only")
+
+    def _word(self, node: yaml.Node, place: str, enum: EnumDescriptor) -> int | None:
+        """A value of an enum, by its name without the enum's own."""
+        prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+        words = {
+            value.name.removeprefix(prefix).lower(): value.number for value in enum.values if value.number
+        }
+        if kind_of(node) == "str" and (word := str(node.value).strip().lower()) in words:
+            return words[word]
+        self._expected(node, place, f"one of {', '.join(words)}")
+        return None
 
     def _number(self, node: yaml.Node, place: str, most: int) -> int | None:
         if kind_of(node) == "int" and _DECIMAL.fullmatch(node.value):

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from aiartist.common.v1.decision_pb2 import (
     VERDICT_APPROVED,
@@ -15,26 +14,18 @@ from aiartist.common.v1.decision_pb2 import (
     VERDICT_REJECTED,
     Verdict,
 )
+from aiartist.notifier.v1 import notifier_pb2 as notify
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 from cli import finding
-from cli.failures import FAILED, Failure, what_to_do
+from cli.failures import FAILED, Failure
 from cli.names import artist_names
-from cli.output import Output, cell, complain, facts, listing, state_cell
+from cli.output import Output, cell, complain, listing, state_cell
+from cli.run_card import show_run, ways_on
 from cli.run_view import follow
 from cli.session import Session, execute, new_request_id
-from cli.texts import (
-    ABSENT,
-    duration,
-    moment,
-    plain,
-    run_state,
-    seconds_of,
-    short_moment,
-    stage_name,
-    stage_state,
-    verdict,
-)
+from cli.takes import take_numbered, takes_of
+from cli.texts import ABSENT, plain, run_state, short_moment, verdict
 from cli.watching import Watch
 
 app = typer.Typer(no_args_is_help=True, help="Songs under way: start, watch and decide.")
@@ -69,6 +60,10 @@ def start(
         typer.Option("--autopilot/--no-autopilot", help="Who decides; default: as the artist is set."),
     ] = None,
     note: Annotated[str, typer.Option(help="A wish for the songwriter.")] = "",
+    takes: Annotated[
+        int | None,
+        typer.Option(min=1, max=5, help="Takes to choose from; default: as the scheduler is set."),
+    ] = None,
     watch: WatchOption = False,
 ) -> None:
     """Start a song for an artist."""
@@ -76,7 +71,11 @@ def start(
     async def work(session: Session) -> int:
         service, found = session.scheduler, await finding.artist(session, artist)
         request = sched.StartRunRequest(
-            request_id=new_request_id(), artist_id=found.id, autopilot=autopilot, note=note
+            request_id=new_request_id(),
+            artist_id=found.id,
+            autopilot=autopilot,
+            note=note,
+            takes=takes or 0,
         )
         run = (await service.answer(service.stub.StartRun(request, timeout=session.timeout))).run
         return await _told(session, run, f"started for {plain(found.persona.name)}", watch=watch)
@@ -137,7 +136,9 @@ def show(ctx: typer.Context, run: RunArg) -> None:
             session.output.document(found)
             return
         names = await artist_names(session, [found.artist_id])
-        _show(session.output, found, names.get(found.artist_id, found.artist_id))
+        waits = found.state == sched.RUN_STATE_AWAITING_APPROVAL
+        takes = await takes_of(session, found.id) if waits else []
+        show_run(session.output, found, names.get(found.artist_id, found.artist_id), takes)
 
     execute(ctx, work)
 
@@ -155,16 +156,19 @@ def watch(ctx: typer.Context, run: RunArg) -> None:
     execute(ctx, work)
 
 
-@app.command("approve", epilog="Example: aiartist run approve run_0q8w")
+@app.command("approve", epilog="Example: aiartist run approve run_0q8w --take 2")
 def approve(
     ctx: typer.Context,
     run: RunArg,
+    take: Annotated[
+        int | None, typer.Option(min=1, help="Which take, where there are several; default: the newest.")
+    ] = None,
     digest: Annotated[
         str, typer.Option(help="The content that was listened to; refused where another take waits by now.")
     ] = "",
 ) -> None:
     """Release the song that waits for a decision."""
-    execute(ctx, lambda session: _decide(session, run, VERDICT_APPROVED, "", digest))
+    execute(ctx, lambda session: _decide(session, run, VERDICT_APPROVED, "", digest, take))
 
 
 @app.command("reject", epilog="Example: aiartist run reject run_0q8w --reason 'the chorus drags'")
@@ -192,6 +196,22 @@ def regenerate(
     """
     wanted = VERDICT_REGENERATE_BRIEF if rewrite else VERDICT_REGENERATE_TAKE
     execute(ctx, lambda session: _decide(session, run, wanted, note, digest))
+
+
+@app.command("ask", epilog="Example: aiartist run ask run_0q8w")
+def ask(ctx: typer.Context, run: RunArg) -> None:
+    """Ask people once more about the song that waits, as a new message."""
+
+    async def work(session: Session) -> None:
+        service, run_id = session.notifier, await finding.run_id(session, run)
+        request = notify.ResendApprovalRequest(request_id=new_request_id(), run_id=run_id)
+        answer = await service.answer(service.stub.ResendApproval(request, timeout=session.timeout))
+        if session.output.json:
+            session.output.document(answer)
+        else:
+            session.output.say(f"{run_id}: people are asked once more")
+
+    execute(ctx, work)
 
 
 @app.command("cancel", epilog="Example: aiartist run cancel run_0q8w --reason 'wrong artist'")
@@ -232,20 +252,29 @@ async def _get(session: Session, given: str) -> sched.Run:
     return (await service.answer(service.stub.GetRun(request, timeout=session.timeout))).run
 
 
-async def _decide(session: Session, given: str, wanted: Verdict.ValueType, reason: str, digest: str) -> int:
+async def _decide(
+    session: Session,
+    given: str,
+    wanted: Verdict.ValueType,
+    reason: str,
+    digest: str,
+    take_number: int | None = None,
+) -> int:
     service, run = session.scheduler, await _get(session, given)
     if not run.content_digest:
         raise Failure(
             f"run {run.id} is {run_state(run.state)}: there is nothing to decide about yet",
             f"see how it stands: aiartist run show {run.id}",
         )
+    picked = await take_numbered(session, run.id, take_number) if take_number is not None else None
     request = sched.DecideRunRequest(
         request_id=new_request_id(),
         run_id=run.id,
         verdict=wanted,
-        content_digest=digest or run.content_digest,
+        content_digest=digest or (picked.content_digest if picked else run.content_digest),
         reason=reason,
         decided_by=session.settings.decided_by,
+        take_id=picked.id if picked else "",
     )
     decided = (await service.answer(service.stub.DecideRun(request, timeout=session.timeout))).run
     return await _told(session, decided, f"{plain(run.title) or 'the song'}: {verdict(wanted)}")
@@ -279,7 +308,7 @@ async def _watch(session: Session, run_id: str) -> int:
     if run.state == sched.RUN_STATE_RELEASED:
         output.say(f"released: {plain(run.location)}")
     elif run.state == sched.RUN_STATE_FAILED:
-        complain(plain(run.error.message), *_ways_on(run))
+        complain(plain(run.error.message), *ways_on(run))
     return _status_of(run)
 
 
@@ -293,70 +322,3 @@ async def _print_events(stub: SchedulerServiceStub, run_id: str, output: Output)
         async for response in responses:
             output.line(response)
     return watch.run
-
-
-def _show(output: Output, run: sched.Run, artist: str) -> None:
-    decision = ""
-    if run.HasField("decision"):
-        decision = f"{verdict(run.decision.verdict)} by {run.decision.decided_by}"
-        if run.decision.reason:
-            decision += f": {run.decision.reason}"
-    output.show(
-        facts(
-            title=run.title,
-            artist=artist,
-            id=run.id,
-            state=state_cell(run_state(run.state)),
-            decides="autopilot" if run.autopilot else "a person",
-            decision=decision,
-            error=run.error.message,
-            started=f"{moment(run.created_at)} by {run.started_by or ABSENT}",
-            expires=moment(run.approval_expires_at) if run.HasField("approval_expires_at") else "",
-            brief=run.brief_id,
-            take=run.take_id,
-            digest=run.content_digest,
-            release=run.release_id,
-        )
-    )
-    if run.location:
-        output.say(f"released: {plain(run.location)}")
-    if run.stages:
-        output.show(_stages(run))
-    if run.state == sched.RUN_STATE_AWAITING_APPROVAL:
-        output.say(f"approve: aiartist run approve {run.id}")
-        output.say(f"reject: aiartist run reject {run.id} --reason WHY")
-        output.say(f"another: aiartist run regenerate {run.id} --note WISH")
-    elif run.state == sched.RUN_STATE_FAILED:
-        for line in _ways_on(run):
-            output.say(line)
-
-
-def _ways_on(run: sched.Run) -> list[str]:
-    """What can be done about a run that failed."""
-    reason = run.error.reason.removeprefix("ERROR_REASON_")
-    lines = []
-    if reason == "BUDGET_SPENT":
-        lines.append(f"see which budget is spent: aiartist budget --artist {run.artist_id} --run {run.id}")
-    elif reason == "MODELS_EXHAUSTED":
-        lines.extend(what_to_do(reason, {}))
-    return [*lines, f"try again: aiartist run retry {run.id}"]
-
-
-def _stages(run: sched.Run) -> Table:
-    table = listing(
-        "stage", "take", "state", "tries", "began", "took", "error", right=("take", "tries", "took")
-    )
-    for stage in run.stages:
-        took = ABSENT
-        if stage.HasField("ended_at") and stage.HasField("started_at"):
-            took = duration(seconds_of(stage.ended_at) - seconds_of(stage.started_at))
-        table.add_row(
-            stage_name(stage.stage),
-            f"{stage.take_number}",
-            state_cell(stage_state(stage.state)),
-            f"{stage.attempts}",
-            moment(stage.started_at),
-            took,
-            cell(stage.error.message, 34),
-        )
-    return table

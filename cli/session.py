@@ -12,6 +12,7 @@ import grpc
 import typer
 
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.notifier.v1.notifier_pb2_grpc import NotifierServiceStub
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
 from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
@@ -59,6 +60,10 @@ class Session:
     @cached_property
     def scheduler(self) -> Service[SchedulerServiceStub]:
         return self._service("scheduler", SchedulerServiceStub)
+
+    @cached_property
+    def notifier(self) -> Service[NotifierServiceStub]:
+        return self._service("notifier", NotifierServiceStub)
 
     @cached_property
     def orchestrator(self) -> Service[OrchestratorServiceStub]:

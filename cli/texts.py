@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from aiartist.artist_db.v1.artist_db_pb2 import ArtistState
-from aiartist.common.v1.decision_pb2 import Verdict
+from aiartist.common.v1.decision_pb2 import SilenceAnswer, Verdict
+from aiartist.notifier.v1.notifier_pb2 import Delivery, Message
 from aiartist.scheduler.v1.scheduler_pb2 import RunState, StageExecution, StageName
 
 ABSENT = "–"
@@ -102,6 +103,21 @@ def artist_state(state: ArtistState.ValueType) -> str:
 def verdict(value: Verdict.ValueType) -> str:
     """For example `autopilot approved`."""
     return _word(Verdict.Name(value), "VERDICT_")
+
+
+def message_kind(kind: Message.Kind.ValueType) -> str:
+    """For example `reminder`."""
+    return _word(Message.Kind.Name(kind), "KIND_")
+
+
+def delivery_state(state: Delivery.State.ValueType) -> str:
+    """For example `in digest`."""
+    return _word(Delivery.State.Name(state), "STATE_")
+
+
+def silence_answer(value: SilenceAnswer.ValueType) -> str:
+    """For example `expire`; `hold` where nothing is said."""
+    return _word(SilenceAnswer.Name(value), "SILENCE_ANSWER_") if value else "hold"
 
 
 def _word(name: str, prefix: str) -> str:

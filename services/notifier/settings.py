@@ -11,6 +11,7 @@ from services.chassis.settings import ChassisSettings
 from services.notifier.hours import QuietHours, zone
 from services.notifier.people import People
 
+_CHAT_ID = re.compile(r"-?[1-9][0-9]{0,18}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
@@ -96,7 +97,7 @@ class Settings(ChassisSettings):
             return value
         entries = [entry.strip() for entry in value.split(",") if entry.strip()]
         for entry in entries:
-            if not entry.lstrip("-").isdecimal() or int(entry) == 0:
+            if not _CHAT_ID.fullmatch(entry):
                 raise ValueError(f"{entry!r} is no chat id: a number such as 123456789 or -1001234567890")
         return tuple(dict.fromkeys(int(entry) for entry in entries))
 

@@ -1,9 +1,8 @@
 """The services as the command line sees them: in memory, over a real server.
 
-They keep the contract's answers (reasons, states, etags) and can be told to break off.
+They keep the contract's answers (reasons, states, etags).
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,13 +15,12 @@ from aiartist.artist_db.v1.artist_db_pb2_grpc import (
     ArtistDbServiceServicer,
     add_ArtistDbServiceServicer_to_server,
 )
-from aiartist.common.v1.decision_pb2 import VERDICT_APPROVED, VERDICT_REJECTED
+from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_HOLD
+from aiartist.notifier.v1.notifier_pb2_grpc import add_NotifierServiceServicer_to_server
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServiceServicer_to_server
 from aiartist.release.v1 import release_pb2
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceServicer, add_ReleaseServiceServicer_to_server
-from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from aiartist.scheduler.v1.scheduler_pb2_grpc import (
-    SchedulerServiceServicer,
     add_SchedulerServiceServicer_to_server,
 )
 from services.chassis.chain import Chain
@@ -39,27 +37,18 @@ from services.chassis.ids import derived_id
 from services.chassis.layers import ErrorsToStatus
 from services.chassis.paging import page_request
 from tests.support.fake_llm import FakeBudgets, FakeOrchestrator
-
-NOON = 1_772_366_400
-"""2026-03-01 12:00 UTC, when everything here happens."""
-
-
-def event(
-    sequence: int, type: sched.RunEvent.Type.ValueType, state: sched.RunState.ValueType, **fields: Any
-) -> sched.RunEvent:
-    """A run's event, a second after the one before."""
-    made = sched.RunEvent(sequence=sequence, type=type, state=state, **fields)
-    made.time.seconds = NOON + sequence
-    return made
+from tests.support.fake_messages import FakeMessages
+from tests.support.fake_scheduler import NOON, FakeScheduler
 
 
 class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
-    """Artists by id, their versions, releases, budgets and error groups, and every request that came."""
+    """Artists by id, their versions, takes, releases, budgets and error groups; every request that came."""
 
     def __init__(self) -> None:
         super().__init__()
         self.artists: dict[str, db.Artist] = {}
         self.versions: dict[str, list[db.PersonaVersion]] = {}
+        self.takes: list[db.StoredTake] = []
         self.releases: list[db.StoredRelease] = []
         self.groups: list[db.ErrorGroup] = []
         self.violations: Sequence[FieldViolation] = ()
@@ -99,6 +88,7 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
             persona=request.persona,
             cadence=request.cadence if request.HasField("cadence") else None,
             autopilot_enabled=request.autopilot_enabled,
+            on_silence=request.on_silence or SILENCE_ANSWER_HOLD,
         )
         return db.CreateArtistResponse(artist=artist)
 
@@ -142,6 +132,14 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         artist.autopilot_enabled = request.enabled
         return db.SetAutopilotResponse(artist=artist)
 
+    async def SetSilenceAnswer(
+        self, request: db.SetSilenceAnswerRequest, context: Any
+    ) -> db.SetSilenceAnswerResponse:
+        self.requests.append(request)
+        artist = self._found(request.artist_id)
+        artist.on_silence = request.on_silence
+        return db.SetSilenceAnswerResponse(artist=artist)
+
     async def PauseArtist(self, request: db.PauseArtistRequest, context: Any) -> db.PauseArtistResponse:
         return db.PauseArtistResponse(artist=self._move(request, "PAUSED", "ACTIVE"))
 
@@ -177,6 +175,10 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         self._next_version(artist, f"restored version {request.version}")
         return db.RestorePersonaVersionResponse(artist=artist)
 
+    async def ListTakes(self, request: db.ListTakesRequest, context: Any) -> db.ListTakesResponse:
+        takes = [take for take in self.takes if take.run_id == request.run_id]
+        return db.ListTakesResponse(takes=takes[::-1])
+
     async def ListReleases(self, request: db.ListReleasesRequest, context: Any) -> db.ListReleasesResponse:
         wanted = [r for r in self.releases if not request.artist_id or r.artist_id == request.artist_id]
         return db.ListReleasesResponse(releases=wanted)
@@ -200,113 +202,6 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         raise NotFound("error group", request.fingerprint)
 
 
-class FakeScheduler(SchedulerServiceServicer):
-    """Runs by id, newest last; a watch tells a run's `events` and breaks off where `cuts` says so."""
-
-    def __init__(self) -> None:
-        self.runs: dict[str, sched.Run] = {}
-        self.events: dict[str, list[sched.RunEvent]] = {}
-        self.requests: list[Any] = []
-        self.cuts: list[int] = []
-        """The next watches end with UNAVAILABLE after so many events each."""
-        self.ends_as: sched.RunState.ValueType = sched.RUN_STATE_UNSPECIFIED
-        """Where new runs are when their watch ends."""
-        self.ends_early = False
-        """The next watch ends in order after one event, as where the server is being stopped."""
-        self.stays_open = False
-        """The next watches stay open and silent after the last event."""
-        self.silent = asyncio.Event()
-        """Set when a watch came that far."""
-
-    def add(
-        self, name: str, state: sched.RunState.ValueType = sched.RUN_STATE_QUEUED, **fields: Any
-    ) -> sched.Run:
-        run = sched.Run(id=derived_id("run", name), state=state, **fields)
-        run.created_at.seconds = run.updated_at.seconds = NOON
-        self.runs[run.id] = run
-        return run
-
-    def _found(self, run_id: str) -> sched.Run:
-        if run_id not in self.runs:
-            raise NotFound("run", run_id)
-        return self.runs[run_id]
-
-    async def StartRun(self, request: sched.StartRunRequest, context: Any) -> sched.StartRunResponse:
-        self.requests.append(request)
-        run = self.add(f"run {len(self.runs)}", artist_id=request.artist_id, autopilot=request.autopilot)
-        return sched.StartRunResponse(run=run)
-
-    async def GetRun(self, request: sched.GetRunRequest, context: Any) -> sched.GetRunResponse:
-        return sched.GetRunResponse(run=self._found(request.run_id))
-
-    async def ListRuns(self, request: sched.ListRunsRequest, context: Any) -> sched.ListRunsResponse:
-        self.requests.append(request)
-        page = page_request(request, keys=1)
-        rows = list(enumerate(self.runs.values()))[::-1]
-        rows = [row for row in rows if page.after is None or row[0] < int(page.after[0])]
-        rows = [row for row in rows if not request.states or row[1].state in request.states]
-        rows = [row for row in rows if not request.artist_id or row[1].artist_id == request.artist_id]
-        kept, token = page.cut(rows[: page.size + 1], key=lambda row: (f"{row[0]}",))
-        return sched.ListRunsResponse(runs=[run for _, run in kept], next_page_token=token)
-
-    async def WatchRun(
-        self, request: sched.WatchRunRequest, context: Any
-    ) -> AsyncIterator[sched.WatchRunResponse]:
-        self.requests.append(request)
-        run = self._found(request.run_id)
-        left = self.cuts.pop(0) if self.cuts else None
-        token = request.resume_token
-        yield sched.WatchRunResponse(resume_token=token)
-        for told in self.events.get(run.id, []):
-            if told.sequence <= int(request.resume_token or 0) and told.sequence:
-                continue
-            if left == 0:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the server went away")
-            left = None if left is None else left - 1
-            # Progress is not kept: going on after it is going on after the event before.
-            token = f"{told.sequence}" if told.sequence else token
-            yield sched.WatchRunResponse(event=told, resume_token=token)
-            if self.ends_early:
-                self.ends_early = False
-                return
-        if self.ends_as:
-            run.state = self.ends_as
-        if self.stays_open:
-            self.silent.set()
-            await asyncio.Event().wait()
-
-    async def DecideRun(self, request: sched.DecideRunRequest, context: Any) -> sched.DecideRunResponse:
-        self.requests.append(request)
-        run = self._found(request.run_id)
-        self._require(run, "AWAITING_APPROVAL")
-        if request.verdict == VERDICT_APPROVED:
-            run.state = sched.RUN_STATE_RELEASING
-        elif request.verdict == VERDICT_REJECTED:
-            run.state = sched.RUN_STATE_REJECTED
-        else:
-            run.state = sched.RUN_STATE_PRODUCING
-        return sched.DecideRunResponse(run=run)
-
-    async def CancelRun(self, request: sched.CancelRunRequest, context: Any) -> sched.CancelRunResponse:
-        self.requests.append(request)
-        run = self._found(request.run_id)
-        run.state = sched.RUN_STATE_CANCELLED
-        return sched.CancelRunResponse(run=run)
-
-    async def RetryRun(self, request: sched.RetryRunRequest, context: Any) -> sched.RetryRunResponse:
-        self.requests.append(request)
-        run = self._found(request.run_id)
-        self._require(run, "FAILED")
-        run.state = sched.RUN_STATE_PRODUCING
-        return sched.RetryRunResponse(run=run)
-
-    @staticmethod
-    def _require(run: sched.Run, expected: str) -> None:
-        now = sched.RunState.Name(run.state).removeprefix("RUN_STATE_")
-        if now != expected:
-            raise WrongState("run", run.id, state=now, expected=expected)
-
-
 class FakeRelease(ReleaseServiceServicer):
     """VerifyRelease alone."""
 
@@ -322,13 +217,14 @@ class FakeRelease(ReleaseServiceServicer):
 
 
 class FakePlatform:
-    """The four on one server, with health; it can stop and come back at the same address."""
+    """The five on one server, with health; it can stop and come back at the same address."""
 
     def __init__(self) -> None:
         self.artist_db = FakeArtistDb()
         self.scheduler = FakeScheduler()
         self.release = FakeRelease()
         self.orchestrator = FakeOrchestrator()
+        self.notifier = FakeMessages()
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -349,6 +245,7 @@ class FakePlatform:
         add_SchedulerServiceServicer_to_server(self.scheduler, server)
         add_ReleaseServiceServicer_to_server(self.release, server)
         add_OrchestratorServiceServicer_to_server(self.orchestrator, server)
+        add_NotifierServiceServicer_to_server(self.notifier, server)
         health = Health([])
         await health.set_ready(ready)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)

@@ -14,7 +14,7 @@ from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.decisions import Decisions
 from services.notifier.telegram.incoming import Press, Writing
 from services.notifier.telegram.post import Post
-from services.notifier.telegram.text import code, joined, plain
+from services.notifier.telegram.text import Rich, code, joined, plain
 from services.notifier.telegram.trouble import Trouble
 
 STRANGER_EVERY_S = 3_600.0
@@ -112,6 +112,8 @@ class Handler:
         if command is not None:
             name, _, rest = command
             screen = await self._panel.command(connection, person, name, rest, key=writing.key)
+            if name == "start":
+                screen = replace(screen, text=joined([screen.text, _chat_line(writing)]))
             await self._reply(connection, writing, screen)
             return Handled("done", f"/{name}"[:50])
         prompt = await updates.open_prompt(connection, writing.chat_id, writing.user_id)
@@ -125,18 +127,20 @@ class Handler:
         return Handled("done", "not understood")
 
     async def _stranger(self, connection: Connection, writing: Writing) -> Handled:
-        """Tells a stranger in their own chat who they are, so that the owner can let them in."""
+        """Tells a stranger who they are and where, so that the owner can let them in."""
         _log.info("a stranger wrote", user_id=writing.user_id, chat_id=writing.chat_id)
         now = asyncio.get_running_loop().time()
         before = self._told_strangers.get(writing.user_id)
-        if writing.private and (before is None or now - before >= STRANGER_EVERY_S):
+        # In a group only to who wants to start it: others there may not even know of the bot.
+        asks = writing.private or (writing.command or ("",))[0] == "start"
+        if asks and (before is None or now - before >= STRANGER_EVERY_S):
             self._told_strangers[writing.user_id] = now
             while len(self._told_strangers) > _STRANGERS_MOST:
                 self._told_strangers.popitem(last=False)
             lines = [
                 plain("This bot belongs to a record label, and you are not on its list."),
                 joined([plain("Your user id:"), code(str(writing.user_id))], " "),
-                joined([plain("This chat's id:"), code(str(writing.chat_id))], " "),
+                _chat_line(writing),
                 plain("The owner can let you in: AIARTIST_TELEGRAM_PEOPLE names user ids and roles."),
             ]
             await self._reply(connection, writing, Screen(joined(lines)))
@@ -156,6 +160,10 @@ class Handler:
                 _log.info("the bot's name could not be asked", detail=str(trouble))
                 return True
         return name.lower() == self._bot_name.lower()
+
+
+def _chat_line(writing: Writing) -> Rich:
+    return joined([plain("This chat's id:"), code(str(writing.chat_id))], " ")
 
 
 def _post(screen: Screen) -> Post:

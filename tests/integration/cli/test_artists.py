@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.common.v1.decision_pb2 import (
+    SILENCE_ANSWER_AUTOPILOT,
+    SILENCE_ANSWER_EXPIRE,
+    SILENCE_ANSWER_HOLD,
+    SilenceAnswer,
+)
 from services.chassis.errors import FieldViolation
 from tests.support.command import invoke
 from tests.support.fake_services import FakePlatform
@@ -164,6 +170,45 @@ async def test_autopilot_knows_on_and_off_only(platform: FakePlatform):
     assert "maybe" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "value", "said"),
+    [
+        ("hold", SILENCE_ANSWER_HOLD, "waits on where nobody answers"),
+        ("expire", SILENCE_ANSWER_EXPIRE, "lets songs expire where nobody answers"),
+        ("autopilot", SILENCE_ANSWER_AUTOPILOT, "has autopilot approve where nobody answers"),
+    ],
+)
+async def test_what_silence_means_is_set_and_shown(
+    platform: FakePlatform, word: str, value: SilenceAnswer.ValueType, said: str
+):
+    artist = platform.artist_db.add("Nova Vale")
+    done = await invoke("artist", "silence", "Nova Vale", word, env=platform.environment)
+    assert (done.code, done.stdout) == (0, f"Nova Vale {said} ({artist.id})\n")
+    assert artist.on_silence == value
+    assert platform.artist_db.requests[-1].request_id
+    shown = await invoke("artist", "show", "Nova Vale", env=platform.environment)
+    assert ["on", "silence", word] in [line.split() for line in shown.stdout.splitlines()]
+
+
+async def test_silence_is_never_a_rejection(platform: FakePlatform):
+    platform.artist_db.add("Nova Vale")
+    done = await invoke("artist", "silence", "Nova Vale", "reject", env=platform.environment)
+    assert done.code == 2
+    assert not platform.artist_db.requests
+
+
+async def test_a_file_may_say_what_silence_means(platform: FakePlatform, tmp_path: Path):
+    expires = file_of(tmp_path, f"{FILE}on_silence: expire\n")
+    await invoke("artist", "add", expires, env=platform.environment)
+    (artist,) = platform.artist_db.artists.values()
+    assert artist.on_silence == SILENCE_ANSWER_EXPIRE
+    await invoke("artist", "add", file_of(tmp_path), "--update", env=platform.environment)
+    assert artist.on_silence == SILENCE_ANSWER_EXPIRE
+    holds = file_of(tmp_path, f"{FILE}on_silence: hold\n")
+    await invoke("artist", "add", holds, "--update", env=platform.environment)
+    assert artist.on_silence == SILENCE_ANSWER_HOLD
+
+
 async def test_an_artist_is_paused_and_resumed(platform: FakePlatform):
     artist = platform.artist_db.add("Nova Vale")
     await invoke("artist", "pause", "Nova Vale", "--reason", "on tour", env=platform.environment)
@@ -171,6 +216,34 @@ async def test_an_artist_is_paused_and_resumed(platform: FakePlatform):
     assert platform.artist_db.requests[-1].reason == "on tour"
     await invoke("artist", "resume", "Nova Vale", env=platform.environment)
     assert artist.state == db.ARTIST_STATE_ACTIVE
+
+
+async def test_all_artists_whom_it_concerns_are_paused_and_resumed(platform: FakePlatform):
+    active = [platform.artist_db.add(name) for name in ("Nova Vale", "Delta Arcade")]
+    retired = platform.artist_db.add("Old Hand")
+    retired.state = db.ARTIST_STATE_RETIRED
+    done = await invoke("artist", "pause", "--all", "--reason", "on tour", env=platform.environment)
+    assert (done.code, done.stdout.splitlines()) == (
+        0,
+        [f"Delta Arcade is paused ({active[1].id})", f"Nova Vale is paused ({active[0].id})"],
+    )
+    assert {artist.state for artist in active} == {db.ARTIST_STATE_PAUSED}
+    assert retired.state == db.ARTIST_STATE_RETIRED
+    done = await invoke("artist", "resume", "--all", "--json", env=platform.environment)
+    names = [artist["persona"]["name"] for artist in json.loads(done.stdout)["artists"]]
+    assert names == ["Delta Arcade", "Nova Vale"]
+    assert {artist.state for artist in active} == {db.ARTIST_STATE_ACTIVE}
+    done = await invoke("artist", "resume", "--all", env=platform.environment)
+    assert (done.code, done.stdout) == (0, "no artist is paused\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("Nova Vale", "--all")], ids=["neither", "both"])
+async def test_one_artist_is_paused_or_all(platform: FakePlatform, arguments: tuple[str, ...]):
+    platform.artist_db.add("Nova Vale")
+    done = await invoke("artist", "pause", *arguments, env=platform.environment)
+    assert done.code == 2
+    assert "give an artist, or --all" in done.stderr
+    assert not [r for r in platform.artist_db.requests if isinstance(r, db.PauseArtistRequest)]
 
 
 async def test_a_wrong_state_is_named(platform: FakePlatform):

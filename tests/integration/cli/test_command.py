@@ -12,13 +12,23 @@ from tests.support.command import end_of, environment, invoke, run_command, star
 from tests.support.fake_services import FakePlatform
 
 COMMANDS = {
-    (): ["doctor", "serve", "demo", "migrate", "artist", "run", "release", "error", "llm", "budget"],
-    ("artist",): ["add", "list", "show", "autopilot", "pause", "resume", "retire", "history", "restore"],
-    ("run",): ["start", "list", "show", "watch", "approve", "reject", "regenerate", "cancel", "retry"],
+    (): [
+        *("status", "doctor", "serve", "demo", "migrate"),
+        *("artist", "run", "release", "error", "llm", "budget", "message"),
+    ],
+    ("artist",): [
+        *("add", "list", "show", "autopilot", "silence"),
+        *("pause", "resume", "retire", "history", "restore"),
+    ],
+    ("run",): [
+        *("start", "list", "show", "watch"),
+        *("approve", "reject", "regenerate", "ask", "cancel", "retry"),
+    ],
     ("release",): ["list", "show", "verify"],
     ("error",): ["list", "show"],
     ("llm",): ["status", "ask"],
     ("budget",): ["show", "set", "unset"],
+    ("message",): ["list", "send"],
 }
 
 

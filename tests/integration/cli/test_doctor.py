@@ -62,6 +62,7 @@ async def test_where_all_is_well_everything_passes(platform: FakePlatform, tmp_p
         "database clock",
         "local model",
         "model providers",
+        "telegram",
         *SERVICES,
     ]
     assert {check["status"] for check in found.values()} <= {"pass", "warn"}

@@ -11,7 +11,8 @@ from aiartist.common.v1.decision_pb2 import VERDICT_AUTOPILOT_APPROVED
 from aiartist.release.v1.release_pb2 import PackageProblem
 from services.chassis.ids import derived_id
 from tests.support.command import invoke, run_command
-from tests.support.fake_services import NOON, FakePlatform
+from tests.support.fake_scheduler import NOON
+from tests.support.fake_services import FakePlatform
 
 FINGERPRINT = "3f2a9c0d" * 4
 

@@ -15,7 +15,8 @@ from aiartist.common.v1.decision_pb2 import (
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.ids import derived_id
 from tests.support.command import invoke
-from tests.support.fake_services import NOON, FakePlatform
+from tests.support.fake_scheduler import NOON
+from tests.support.fake_services import FakePlatform
 
 WAITING = sched.RUN_STATE_AWAITING_APPROVAL
 

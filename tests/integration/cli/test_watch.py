@@ -16,7 +16,8 @@ from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 from cli.run_view import follow
 from cli.watching import Watch
 from tests.support.command import end_of, invoke, run_command, start_command
-from tests.support.fake_services import FakePlatform, event
+from tests.support.fake_scheduler import event
+from tests.support.fake_services import FakePlatform
 
 COMPOSE = sched.STAGE_NAME_COMPOSE
 COMPOSING = sched.RUN_STATE_COMPOSING

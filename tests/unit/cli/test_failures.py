@@ -22,6 +22,12 @@ def failure(code: grpc.StatusCode, message: str, reason: str = "", **metadata: s
         ("NOT_FOUND", {"kind": "run", "id": "x"}, "see which there are: aiartist run list", FAILED),
         ("NOT_FOUND", {"kind": "artist", "id": "x"}, "see who there is: aiartist artist list", FAILED),
         (
+            "NOT_FOUND",
+            {"kind": "open question of run", "id": "x"},
+            "see which wait: aiartist run list --state awaiting_approval",
+            FAILED,
+        ),
+        (
             "ALREADY_EXISTS",
             {"kind": "artist"},
             "to bring them up to date: aiartist artist add FILE --update",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_EXPIRE
 from cli.persona_file import ArtistFile
 from cli.yaml_file import MAX_BYTES, FileProblems
 from services.chassis.errors import FieldViolation
@@ -58,6 +59,7 @@ def test_every_field_of_a_whole_file_is_read(tmp_path: Path):
         cadence:
           interval_s: 3600
         autopilot_enabled: on
+        on_silence: expire
         """
     read = ArtistFile.read(file_of(tmp_path, text))
     persona = read.persona
@@ -69,6 +71,7 @@ def test_every_field_of_a_whole_file_is_read(tmp_path: Path):
     assert list(persona.visual.palette) == ["#000000", "#ffffff"]
     assert read.cadence.interval_s == 3600
     assert read.autopilot_enabled is True
+    assert read.create_request().on_silence == SILENCE_ANSWER_EXPIRE
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
@@ -136,6 +139,19 @@ def test_the_examples_are_of_different_genres():
             ':5: autopilot_enabled: expected true or false, was given the text "maybe"',
         ),
         ("autopilot_enabled: 1", ":5: autopilot_enabled: expected true or false, was given the number 1"),
+        (
+            "on_silence: reject",
+            ':5: on_silence: expected one of hold, expire, autopilot, was given the text "reject"',
+        ),
+        (
+            "on_silence: off",
+            ":5: on_silence: expected one of hold, expire, autopilot, was given the true/false value off",
+        ),
+        (
+            "on_silence: unspecified",
+            ':5: on_silence: expected one of hold, expire, autopilot, was given the text "unspecified"',
+        ),
+        ("on_silense: hold", ":5: on_silense: is not a field; did you mean on_silence?"),
         ("theme: [x]", ":5: theme: is not a field; did you mean themes?"),
         ("Bio: x", ":5: Bio: is not a field; did you mean bio?"),
         ("timbre: x", ":5: timbre: is not a field; did you mean voice.timbre?"),
@@ -275,6 +291,8 @@ def test_what_the_file_leaves_out_is_left_out_of_the_requests(tmp_path: Path):
     read = ArtistFile.read(file_of(tmp_path, REQUIRED))
     assert not read.create_request().HasField("cadence")
     assert "autopilot_enabled" not in read.given
+    assert "on_silence" not in read.given
+    assert not read.create_request().on_silence
 
 
 def test_an_empty_cadence_means_never_by_itself(tmp_path: Path):

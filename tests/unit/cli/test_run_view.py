@@ -11,7 +11,7 @@ from aiartist.common.v1.progress_pb2 import Progress
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from aiartist.scheduler.v1.scheduler_pb2 import RunError, RunEvent
 from cli.run_view import RunView
-from tests.support.fake_services import NOON, event
+from tests.support.fake_scheduler import NOON, event
 
 COMPOSE, PRODUCE, APPROVE = (
     sched.STAGE_NAME_COMPOSE,

@@ -75,6 +75,7 @@ def test_moments_and_spans_are_told_as_people_say_them() -> None:
         ({"telegram_people": "11:boss"}, "AIARTIST_TELEGRAM_PEOPLE"),
         ({"telegram_chat_ids": "12,abc"}, "AIARTIST_TELEGRAM_CHAT_IDS"),
         ({"telegram_chat_ids": "0"}, "AIARTIST_TELEGRAM_CHAT_IDS"),
+        ({"telegram_chat_ids": "--5"}, "AIARTIST_TELEGRAM_CHAT_IDS"),
         ({"notifier_time_zone": "Mars/Olympus"}, "AIARTIST_NOTIFIER_TIME_ZONE"),
         ({"notifier_time_zone": "../../etc/passwd"}, "AIARTIST_NOTIFIER_TIME_ZONE"),
         ({"notifier_quiet_hours": "22 to 7"}, "AIARTIST_NOTIFIER_QUIET_HOURS"),

@@ -211,6 +211,17 @@ async def test_a_stranger_is_told_once_how_to_be_let_in(notifier: Start) -> None
         assert sum(message.from_bot for message in bed.telegram.messages(STRANGER)) == 1
 
 
+async def test_a_group_tells_its_id_to_who_starts_the_bot_there(notifier: Start) -> None:
+    async with notifier() as bed:
+        await bed.telegram.say(STRANGER, CHAT, "hello everybody")
+        await bed.telegram.say(STRANGER, CHAT, "/start")
+        told = await bed.telegram.wait_for(CHAT, lambda message: message.from_bot)
+        assert told.covered("code") == (str(STRANGER), str(CHAT))
+        await bed.telegram.say(VERA, CHAT, "/start")
+        again = await bed.telegram.wait_for(CHAT, lambda m: m.from_bot and m.message_id != told.message_id)
+        assert str(CHAT) in again.covered("code")
+
+
 async def test_a_late_close_tells_who_decided_though_the_question_was_replaced(notifier: Start) -> None:
     async with notifier() as bed:
         first = bed.peers.song()
