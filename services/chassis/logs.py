@@ -73,7 +73,13 @@ def configure(
         _mask,
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        # Without the values of variables: any of them may hold a secret.
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(),
+                exception_formatter=structlog.dev.RichTracebackFormatter(show_locals=False),
+            )
+        ]
         if console
         else [structlog.processors.JSONRenderer()]
     )

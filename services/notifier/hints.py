@@ -59,17 +59,23 @@ async def work_on_hints(
     every_s: float,
     closing: asyncio.Event,
     log: Any,
+    also: asyncio.Event | None = None,
 ) -> None:
-    """Works whenever there is a hint, and every `every_s`, until closing, whatever the database does."""
+    """Works whenever there is a hint, and every `every_s`, until closing, whatever the database does.
+
+    `also` is a hint from within the process.
+    """
+    also = also or asyncio.Event()
     outage = Outage(log, "the database")
     while not closing.is_set():
         try:
             async with hints(db, channel) as hint:
                 while not closing.is_set() and not hint.ended:
                     hint.given.clear()
+                    also.clear()
                     await work()
                     outage.over()
-                    await pause(hint.given, closing, timeout_s=every_s)
+                    await pause(hint.given, also, closing, timeout_s=every_s)
         except DATABASE_TROUBLE as error:
             outage.noticed(error)
             await pause(closing, timeout_s=min(every_s, 2.0))

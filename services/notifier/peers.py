@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 
 CALL_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 60.0
+READ_TIMEOUT_S = 20.0
 FILE_MOST = 48 << 20
 """Bytes of a file that a bot may send, with room for the rest of the call; Telegram takes 50 MB."""
 _TAKES = 20

@@ -54,7 +54,10 @@ class People:
                 )
             if int(user) in found:
                 raise ValueError(f"user {int(user)} stands there twice")
-            found[int(user)] = Person(int(user), roles[role.strip().lower()], " ".join(name.split())[:40])
+            name = " ".join(name.split())[:40]
+            if name and any(name.casefold() == other.name.casefold() for other in found.values()):
+                raise ValueError(f"two people are called {name!r}: decisions are signed with the name")
+            found[int(user)] = Person(int(user), roles[role.strip().lower()], name)
         return cls(found)
 
     def get(self, user_id: int) -> Person | None:

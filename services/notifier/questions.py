@@ -60,7 +60,7 @@ async def close(connection: Connection, approval: Approval, ended: Verdict, wher
     await posts.drop_unsent(connection, approval.message_id)
     for part in await posts.sent_parts(connection, approval.message_id):
         if part.post.keyboard:
-            answered = cards.answered(part.post, ended, where)
+            answered = cards.answered(part.post, ended, where, take=cards.picked(approval, ended))
             await posts.add(connection, part.chat_id, answered, edits=part.id, urgent=True)
     await deliveries.settle_message(connection, [approval.message_id])
 
@@ -72,4 +72,5 @@ def verdict_of(decision: decision_pb2.Decision) -> Verdict:
         decision.decided_by,
         decision.decided_at.ToDatetime(tzinfo=UTC) if decision.HasField("decided_at") else None,
         decision.reason,
+        decision.content_digest,
     )

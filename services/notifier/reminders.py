@@ -12,6 +12,8 @@ from services.notifier.hints import pause
 from services.notifier.store import approvals, clock, deliveries, messages
 from services.notifier.telegram.writer import Habits
 
+TOGETHER_S = 3_600.0
+"""Reminders that would come within so long of each other are one."""
 _log = get_logger("notifier.reminders")
 
 
@@ -54,7 +56,9 @@ class Reminders:
             now = await clock.now(connection)
             if self._habits.quiet is not None and self._habits.quiet.cover(now, self._habits.where):
                 return 0
-            count, oldest = await approvals.remind_of_due(connection, self._every_s)
+            count, oldest = await approvals.remind_of_due(
+                connection, self._every_s, min(TOGETHER_S, self._every_s / 4)
+            )
             if not count:
                 return 0
             songs = "1 song waits" if count == 1 else f"{count} songs wait"

@@ -113,12 +113,13 @@ class NotifierServicer(notifier_pb2_grpc.NotifierServiceServicer):
         async with self._db.transaction() as connection:
 
             async def resend() -> notifier_pb2.ResendApprovalResponse:
+                await approvals.adopt(connection, request.run_id)
                 open_ones = await approvals.undecided_of_run(connection, request.run_id)
                 if not open_ones:
                     raise NotFound("open question of run", request.run_id)
                 message_id = open_ones[-1].message_id
                 if self._asking.recipients:
-                    await deliveries.address_again(connection, message_id)
+                    await deliveries.address_again(connection, message_id, self._asking.recipients)
                 else:
                     await messages.say_again(connection, message_id)
                 return notifier_pb2.ResendApprovalResponse(message_id=message_id)

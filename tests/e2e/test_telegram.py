@@ -82,7 +82,7 @@ async def test_from_the_button_to_the_release(bed: Bed) -> None:
     assert second.labels[:2] == ("✅ Take 1", "✅ Take 2")
     # The first take is picked, and is what is released.
     told = await bed.press(second, "✅ Take 1")
-    assert told.startswith("✅ Approved by Ola")
+    assert told.startswith("✅ Take 1 approved by Ola")
     note = await bed.telegram.wait_for(CHAT, lambda message: "is out" in message.words, timeout=90)
     assert "✅ Approved by Ola" in note.words
     [run] = (await bed.label.runs.ListRuns(pb.ListRunsRequest())).runs

@@ -17,7 +17,7 @@ from aiartist.release.v1 import release_pb2, release_pb2_grpc
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from aiartist.scheduler.v1 import scheduler_pb2_grpc
 from services.chassis.chain import Chain
-from services.chassis.errors import DependencyUnavailable, NotFound, WrongState
+from services.chassis.errors import DependencyUnavailable, FieldViolation, InvalidInput, NotFound, WrongState
 from services.chassis.layers import standard_layers
 from services.scheduler.errors import StaleDigest
 from tests.support.fake_telegram import small_mp3, small_picture
@@ -34,6 +34,8 @@ class FakePeers(
         self.address = ""
         self.away: set[str] = set()
         """Methods that answer UNAVAILABLE."""
+        self.refused: set[str] = set()
+        """Methods that answer INVALID_ARGUMENT."""
         self.runs: dict[str, sched.Run] = {}
         self.briefs: dict[str, db.StoredBrief] = {}
         self.takes: dict[str, db.StoredTake] = {}
@@ -157,6 +159,8 @@ class FakePeers(
     def _answers(self, method: str) -> None:
         if method in self.away or "*" in self.away:
             raise DependencyUnavailable("database")
+        if method in self.refused:
+            raise InvalidInput([FieldViolation("id", "is odd")])
 
     async def GetBrief(self, request: db.GetBriefRequest, context: Any) -> db.GetBriefResponse:
         self._answers("GetBrief")

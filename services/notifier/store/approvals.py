@@ -27,6 +27,8 @@ class Verdict:
     decided_by: str
     decided_at: datetime | None
     reason: str
+    content_digest: str = ""
+    """What was decided about, where it is known: one of several takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,20 @@ async def insert(
         message_id, request.run_id, request.artist_id, request.title, request.artist_name,
         request.take_number or 1, request.content_digest, remind_after_s,
     )  # fmt: skip
+
+
+async def adopt(connection: Connection, run_id: str) -> None:
+    """Keeps the run's newest question, where a version that kept no questions asked it."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, approval FROM messages
+        WHERE run_id = $1 AND run_id <> '' AND kind = 'approval' ORDER BY position DESC LIMIT 1
+        """,
+        run_id,
+    )
+    if row is not None and await get(connection, row["id"]) is None:
+        request = RequestApprovalRequest.FromString(row["approval"])
+        await insert(connection, row["id"], request, remind_after_s=0)
 
 
 async def get(connection: Connection, message_id: str, *, lock: bool = False) -> Approval | None:
@@ -165,16 +181,28 @@ async def forget_closings(connection: Connection) -> None:
     await connection.execute("DELETE FROM closings WHERE told_at < clock_timestamp() - interval '30 days'")
 
 
-async def remind_of_due(connection: Connection, again_in_s: float) -> tuple[int, list[Approval]]:
+async def remind_of_due(
+    connection: Connection, again_in_s: float, together_s: float
+) -> tuple[int, list[Approval]]:
     """How many questions people are to be reminded of now, and the oldest of them.
 
+    As soon as one is due, so are all whose time comes within `together_s`, and people are not called again
+    before that has passed.
     The next time for each is `again_in_s` from now. One that somebody decides at this moment is left out.
     """
     rows = await connection.fetch(
         """
         WITH due AS (
             SELECT message_id FROM approvals
-            WHERE closed_at IS NULL AND remind_at <= clock_timestamp() FOR UPDATE SKIP LOCKED
+            WHERE closed_at IS NULL AND remind_at <= clock_timestamp() + make_interval(secs => $2)
+                AND EXISTS (
+                    SELECT FROM approvals WHERE closed_at IS NULL AND remind_at <= clock_timestamp()
+                )
+                AND NOT EXISTS (
+                    SELECT FROM messages
+                    WHERE kind = 'reminder' AND created_at > clock_timestamp() - make_interval(secs => $2)
+                )
+            FOR UPDATE SKIP LOCKED
         ), reminded AS (
             UPDATE approvals SET reminders = reminders + 1,
                 remind_at = clock_timestamp() + make_interval(secs => $1)
@@ -183,8 +211,8 @@ async def remind_of_due(connection: Connection, again_in_s: float) -> tuple[int,
         )
         SELECT *, count(*) OVER () AS reminded FROM reminded ORDER BY asked_at, message_id LIMIT 20
         """,
-        again_in_s,
-    )
+        again_in_s, together_s,
+    )  # fmt: skip
     return (rows[0]["reminded"] if rows else 0), [_approval(row) for row in rows]
 
 

@@ -23,7 +23,7 @@ async def saw_message(connection: Connection, chat_id: int, message_id: int) -> 
     )  # fmt: skip
 
 
-async def hold_chat(connection: Connection, chat_id: int, delay_s: float, trouble: str) -> int:
+async def hold(connection: Connection, chat_id: int, delay_s: float, trouble: str) -> int:
     """Sends nothing to the chat for a while; how often that was so in a row."""
     failures: int = await connection.fetchval(
         """
@@ -38,7 +38,7 @@ async def hold_chat(connection: Connection, chat_id: int, delay_s: float, troubl
     return failures
 
 
-async def pace_chat(connection: Connection, chat_id: int, delay_s: float) -> None:
+async def pace(connection: Connection, chat_id: int, delay_s: float) -> None:
     """Sends nothing to the chat for a moment, though nothing is wrong."""
     await connection.execute(
         "UPDATE chats SET not_before = clock_timestamp() + make_interval(secs => $2) WHERE chat_id = $1",
@@ -61,15 +61,20 @@ async def wait_of(connection: Connection, chat_id: int) -> float:
     return float(found or 0.0)
 
 
-async def chats_with_work(connection: Connection, recipients: Sequence[int]) -> list[int]:
-    """Chats for which something waits: posts, and messages that are to be put into words."""
+async def with_work(connection: Connection, recipients: Sequence[int], *, soon_s: float) -> list[int]:
+    """Chats for which something waits that may be sent within `soon_s`: posts, and messages that are to be
+    put into words. The recipients come first, then who has waited longest."""
     rows = await connection.fetch(
         """
-        SELECT DISTINCT chat_id FROM posts WHERE state = 'waiting'
-        UNION
-        SELECT chat_id FROM unnest($1::bigint[]) AS chat (chat_id)
-        WHERE EXISTS (SELECT FROM deliveries d WHERE d.chat_id = chat.chat_id AND d.state = 'waiting')
+        SELECT chat_id FROM (
+            SELECT chat_id, min(id) AS first FROM posts WHERE state = 'waiting' GROUP BY chat_id
+            UNION ALL
+            SELECT chat_id, 0 FROM unnest($1::bigint[]) AS chat (chat_id)
+            WHERE EXISTS (SELECT FROM deliveries d WHERE d.chat_id = chat.chat_id AND d.state = 'waiting')
+        ) AS work LEFT JOIN chats USING (chat_id)
+        WHERE coalesce(not_before <= clock_timestamp() + make_interval(secs => $2), true)
+        GROUP BY chat_id ORDER BY (chat_id = ANY ($1)) DESC, min(first)
         """,
-        list(recipients),
-    )
+        list(recipients), soon_s,
+    )  # fmt: skip
     return [row["chat_id"] for row in rows]

@@ -27,31 +27,24 @@ async def address(connection: Connection, message_id: str, chat_ids: Iterable[in
     await hint(connection)
 
 
-async def address_again(connection: Connection, message_id: str) -> None:
-    """The message goes once more to every chat that it goes to, after what waits there now."""
+async def address_again(connection: Connection, message_id: str, chat_ids: Iterable[int]) -> None:
+    """The message goes once more to these chats, after what waits there now; once, where it waits already."""
     await connection.execute(
         """
-        UPDATE deliveries SET state = 'waiting', next_attempt_at = clock_timestamp(),
-            position = greatest(position, (SELECT max(position) FROM messages))
-        WHERE message_id = $1 AND state <> 'waiting'
+        INSERT INTO deliveries AS delivery (message_id, chat_id, position)
+        SELECT $1, chat_id, (SELECT max(position) FROM messages) FROM unnest($2::bigint[]) AS chat (chat_id)
+        ON CONFLICT (message_id, chat_id) DO UPDATE
+            SET state = 'waiting', next_attempt_at = clock_timestamp(), position = excluded.position
+            WHERE delivery.state NOT IN ('waiting', 'written')
         """,
-        message_id,
-    )
+        message_id, list(chat_ids),
+    )  # fmt: skip
     await hint(connection)
 
 
 async def address_all_undelivered(connection: Connection, chat_ids: Iterable[int]) -> None:
-    """What nobody has yet goes to these chats and to no others, whatever the settings were before."""
+    """What no chat has yet goes to these chats, whatever the settings were before; nothing goes to others."""
     chats = list(chat_ids)
-    await connection.execute(
-        """
-        INSERT INTO deliveries (message_id, chat_id, position)
-        SELECT id, chat_id, position FROM messages, unnest($1::bigint[]) AS chat (chat_id)
-        WHERE delivered_at IS NULL
-        ON CONFLICT DO NOTHING
-        """,
-        chats,
-    )
     await connection.execute(
         """
         WITH stray AS (
@@ -65,6 +58,26 @@ async def address_all_undelivered(connection: Connection, chat_ids: Iterable[int
             AND posts.state = 'waiting'
         """,
         chats,
+    )
+    await connection.execute(
+        """
+        INSERT INTO deliveries (message_id, chat_id, position)
+        SELECT id, chat_id, position FROM messages, unnest($1::bigint[]) AS chat (chat_id)
+        WHERE delivered_at IS NULL AND NOT EXISTS (
+            SELECT FROM deliveries d WHERE d.message_id = messages.id AND d.state IN ('sent', 'in_digest')
+        )
+        ON CONFLICT DO NOTHING
+        """,
+        chats,
+    )
+    await connection.execute(
+        """
+        UPDATE messages SET delivered_at = clock_timestamp()
+        WHERE delivered_at IS NULL AND EXISTS (SELECT FROM deliveries WHERE message_id = messages.id)
+            AND NOT EXISTS (
+                SELECT FROM deliveries WHERE message_id = messages.id AND state IN ('waiting', 'written')
+            )
+        """
     )
 
 
@@ -103,6 +116,15 @@ async def postpone(
         """,
         chat_id, message_id, delay_s, error,
     )  # fmt: skip
+
+
+async def fail(connection: Connection, chat_id: int, message_id: str, error: str) -> None:
+    """The chat will never get the message."""
+    await connection.execute(
+        "UPDATE deliveries SET state = 'failed', last_error = $3 WHERE chat_id = $1 AND message_id = $2",
+        chat_id, message_id, error,
+    )  # fmt: skip
+    await settle_message(connection, [message_id])
 
 
 async def attempts_of(connection: Connection, chat_id: int, message_id: str) -> int:

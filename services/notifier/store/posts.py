@@ -6,10 +6,12 @@ from services.chassis.database import Connection
 from services.notifier.store import deliveries
 from services.notifier.telegram.post import Post, Stored
 
+# What is urgent and not due yet lets the rest pass; what is not urgent keeps its order.
 _WAITING = """
-SELECT post.*, coalesce(target.telegram_id, 0) AS target_id
+SELECT post.*, coalesce(target.telegram_id, 0) AS target_id, post.not_before <= clock_timestamp() AS due
 FROM posts AS post LEFT JOIN posts AS target ON target.id = post.edits
 WHERE post.chat_id = $1 AND post.state = 'waiting' AND coalesce(target.state, '') <> 'waiting'
+    AND NOT (post.urgent AND post.not_before > clock_timestamp())
 ORDER BY post.urgent DESC, post.id LIMIT 1
 """
 
@@ -49,6 +51,26 @@ async def next_post(connection: Connection, chat_id: int) -> Stored | None:
     """What the chat gets next."""
     row = await connection.fetchrow(_WAITING, chat_id)
     return _stored(row) if row is not None else None
+
+
+async def any_waiting(connection: Connection, chat_id: int) -> bool:
+    """Whether something that is not urgent is still to be sent to the chat."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM posts WHERE chat_id = $1 AND state = 'waiting' AND NOT urgent)", chat_id
+    )
+    return found
+
+
+async def postpone(connection: Connection, post: Stored, delay_s: float, error: str) -> None:
+    """Not before `delay_s` from now, and what is urgent before it."""
+    await connection.execute(
+        """
+        UPDATE posts SET unread = unread + 1, last_error = $3,
+            not_before = clock_timestamp() + make_interval(secs => $2)
+        WHERE id = $1
+        """,
+        post.id, delay_s, error,
+    )  # fmt: skip
 
 
 async def begin_try(connection: Connection, post: Stored) -> bool:
@@ -215,4 +237,6 @@ def _stored(row: asyncpg.Record) -> Stored:
         unsure=row["tried_at"] is not None,
         floor=row["floor"] or 0,
         target=row["target_id"] or None,
+        unread=row["unread"],
+        due=row.get("due", True),
     )

@@ -104,6 +104,26 @@ async def take_lease(connection: Connection, name: str, holder: str, lasts_s: fl
     return row is not None
 
 
+async def hold_together(connection: Connection, name: str, lasts_s: float) -> None:
+    """Holds a lease that any number may hold, for `lasts_s` from now on."""
+    await connection.execute(
+        """
+        INSERT INTO leases AS lease (name, holder, until)
+        VALUES ($1, 'all', clock_timestamp() + make_interval(secs => $2))
+        ON CONFLICT (name) DO UPDATE SET until = greatest(lease.until, excluded.until)
+        """,
+        name, lasts_s,
+    )  # fmt: skip
+
+
+async def lease_is_held(connection: Connection, name: str) -> bool:
+    """Whether anybody has the lease now."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM leases WHERE name = $1 AND until > clock_timestamp())", name
+    )
+    return found
+
+
 async def give_up_lease(connection: Connection, name: str, holder: str) -> None:
     """Frees the lease where `holder` has it."""
     await connection.execute("DELETE FROM leases WHERE name = $1 AND holder = $2", name, holder)
@@ -112,22 +132,15 @@ async def give_up_lease(connection: Connection, name: str, holder: str) -> None:
 async def ask(
     connection: Connection, *, post_id: int, chat_id: int, user_id: int, message_id: str, verdict: str
 ) -> None:
-    """Notes that a person was asked to write; what they were asked before is off."""
-    await connection.execute(
-        """
-        UPDATE prompts SET answered_at = clock_timestamp()
-        WHERE chat_id = $1 AND user_id = $2 AND answered_at IS NULL
-        """,
-        chat_id, user_id,
-    )  # fmt: skip
+    """Notes that a person was asked to write."""
     await connection.execute(
         "INSERT INTO prompts (post_id, chat_id, user_id, message_id, verdict) VALUES ($1, $2, $3, $4, $5)",
         post_id, chat_id, user_id, message_id, verdict,
     )  # fmt: skip
 
 
-async def open_prompt(connection: Connection, chat_id: int, user_id: int) -> Prompt | None:
-    """What a person was asked in a chat within the last day and has not written yet."""
+async def newest_prompt(connection: Connection, chat_id: int, user_id: int) -> Prompt | None:
+    """What a person was asked last in a chat, within the last day, and has not written yet."""
     row = await connection.fetchrow(
         """
         SELECT post_id, message_id, verdict FROM prompts
@@ -137,9 +150,38 @@ async def open_prompt(connection: Connection, chat_id: int, user_id: int) -> Pro
         """,
         chat_id, user_id,
     )  # fmt: skip
-    return Prompt(row["post_id"], row["message_id"], row["verdict"]) if row is not None else None
+    return _prompt(row)
+
+
+async def prompt_called(
+    connection: Connection, chat_id: int, user_id: int, telegram_id: int
+) -> Prompt | None:
+    """What a person was asked in a chat by the message that Telegram calls so, answered or not."""
+    row = await connection.fetchrow(
+        """
+        SELECT post_id, prompts.message_id, verdict FROM prompts JOIN posts ON posts.id = post_id
+        WHERE prompts.chat_id = $1 AND user_id = $2 AND telegram_id = $3
+        """,
+        chat_id, user_id, telegram_id,
+    )  # fmt: skip
+    return _prompt(row)
+
+
+async def withdraw_prompts(connection: Connection, message_id: str, user_id: int) -> None:
+    """A person did something else about a question than to write what they were asked for."""
+    await connection.execute(
+        """
+        UPDATE prompts SET answered_at = clock_timestamp()
+        WHERE message_id = $1 AND user_id = $2 AND answered_at IS NULL
+        """,
+        message_id, user_id,
+    )  # fmt: skip
 
 
 async def prompt_answered(connection: Connection, post_id: int) -> None:
     """The person wrote."""
     await connection.execute("UPDATE prompts SET answered_at = clock_timestamp() WHERE post_id = $1", post_id)
+
+
+def _prompt(row: Any) -> Prompt | None:
+    return Prompt(row["post_id"], row["message_id"], row["verdict"]) if row is not None else None

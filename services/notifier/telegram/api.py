@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -59,6 +60,11 @@ _FILES_TAKE = 3
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid", "message is not found")
 _OTHER_KIND = ("there is no text in the message", "there is no caption in the message")
+# A group may take text and no files.
+_NO_MEDIA = re.compile(
+    r"not enough rights to send (photos|audios|music|documents|media)"
+    r"|chat_send_(photos|audios|docs|media)_forbidden"
+)
 _CLOSED = (
     "chat not found",
     "chat_write_forbidden",
@@ -193,6 +199,17 @@ class BotApi:
         async with self._call():
             await self._bot.set_webhook(url, allowed_updates=ALLOWED_UPDATES, secret_token=secret)
 
+    async def webhook_url(self) -> str:
+        """Where Telegram calls now; empty: nowhere."""
+        async with self._call():
+            return (await self._bot.get_webhook_info()).url
+        raise AssertionError("unreachable: the call returns or raises")
+
+    async def delete(self, chat_id: int, telegram_id: int) -> None:
+        """Takes a message of the bot's away."""
+        async with self._call():
+            await self._bot.delete_message(chat_id, telegram_id)
+
     async def delete_webhook(self) -> None:
         """From now on Telegram waits to be asked; what it has is kept."""
         async with self._call():
@@ -244,6 +261,8 @@ def _sorted(error: TelegramError) -> Trouble:
         return WrongToken(text)
     if isinstance(error, TelegramConflict):
         return Conflict(text)
+    if isinstance(error, BadRequest | Forbidden) and _NO_MEDIA.search(lower):
+        return Refused(text)
     if isinstance(error, Forbidden):
         return ChatClosed(text)
     if isinstance(error, BadRequest):

@@ -12,7 +12,7 @@ from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from services.notifier.domain import expiry, review_doubts
 from services.notifier.hours import told
 from services.notifier.peers import Song
-from services.notifier.store.approvals import TakeOnOffer, Verdict
+from services.notifier.store.approvals import Approval, TakeOnOffer, Verdict
 from services.notifier.telegram.post import Button, File, Keyboard, Post, Shape, rows
 from services.notifier.telegram.text import (
     CAPTION_MOST,
@@ -43,6 +43,8 @@ QUICK_REASONS = {
     "cover": "The cover does not fit",
 }
 
+AFTER_SILENCE = "autopilot after silence"
+"""How the scheduler signs what autopilot decides about a question that nobody answered."""
 _ENDINGS = {
     "APPROVED": "✅ Approved",
     "AUTOPILOT_APPROVED": "🤖 Approved by autopilot",
@@ -72,7 +74,9 @@ def question(
 ) -> Question:
     """The question about a take; takes whose ids are in `shown` are in the chat already."""
     current = song.take(request.take_id)
-    offered = [take for take in song.takes if take.id != request.take_id][-(TAKES_MOST - 1) :]
+    # Not those of an earlier brief: that is another song.
+    earlier = [take for take in song.takes if take.id != current.id and take.brief_id == current.brief_id]
+    offered = earlier[-(TAKES_MOST - 1) :]
     offered = sorted([*offered, current], key=lambda take: take.take_number) if current.id else offered
     takes = [TakeOnOffer(take.take_number, take.id, take.content_digest) for take in offered]
     if not current.id:
@@ -85,17 +89,20 @@ def question(
     for take in others:
         facts = fitting([bold(f"Take {take.take_number}"), *take_facts(take.review)], room)
         posts.append(_audio(take, request, facts, silent=True))
+    review = current.review if current.id else request.review
     closing = [
         bold(f"Release “{one_line(request.title, 80) or 'untitled'}”?"),
-        *take_facts(current.review if current.id else request.review),
+        *measured(review),
         *model_facts(song.uses, song.cost_micro_usd),
         _silence(request, where),
+        # Last, because there may be many: what does not fit is a doubt, and never the cost or the deadline.
+        *doubts(review),
     ]
     if current.preview.path:
         card = _audio(current, request, fitting(closing, room), silent=True, keyboard=keyboard)
     else:
-        closing.append(italic("There is nothing to listen to here; listen on the command line: "))
-        closing.append(plain(request.audio.path))
+        nothing = italic(f"There is nothing to listen to here; the audio is {one_line(request.audio.path)}")
+        closing.insert(1, nothing)
         card = Post(fitting(closing, room).html, keyboard=keyboard, silent=True)
     return Question([*posts, card], takes)
 
@@ -139,14 +146,11 @@ def reason_keyboard(message_id: str) -> Keyboard:
     )
 
 
-def answered(post: Post, ended: Verdict, where: ZoneInfo) -> Post:
-    """The question's last post with what was decided, by whom and when, and without buttons."""
-    line = [bold(_ENDINGS.get(ended.verdict, "🚫 Over"))]
-    if ended.verdict and ended.verdict not in ("AUTOPILOT_APPROVED", "EXPIRED"):
-        line.append(plain(f"by {signed(ended.decided_by)}"))
-    if ended.decided_at is not None:
-        line.append(plain(f"· {told(ended.decided_at, where)}"))
-    answer = joined(line, " ")
+def answered(post: Post, ended: Verdict, where: ZoneInfo, *, take: int = 0) -> Post:
+    """The question's last post with what was decided, by whom and when, and without buttons; with `take`,
+    which of several."""
+    what, *more = _ending(ended, where, take)
+    answer = joined([bold(what), *map(plain, more)], " ")
     if ended.reason:
         answer = joined([answer, quote(plain(one_line(ended.reason, FOR_THE_ANSWER - answer.size - 40)))])
     return replace(post, html=f"{post.html}\n\n{answer.html}", keyboard=())
@@ -158,14 +162,28 @@ def signed(decided_by: str) -> str:
     return f"{name.removeprefix('cli:')} (command line)" if name.startswith("cli:") else name
 
 
-def ending(ended: Verdict, where: ZoneInfo) -> str:
+def ending(ended: Verdict, where: ZoneInfo, *, take: int = 0) -> str:
     """What was decided, by whom and when, in a line of plain text."""
-    parts = [_ENDINGS.get(ended.verdict, "🚫 Over")]
+    return " ".join(_ending(ended, where, take))
+
+
+def picked(approval: Approval, ended: Verdict) -> int:
+    """The number of the take that was approved; 0 where there was no choice."""
+    if ended.verdict != "APPROVED" or len(approval.takes) < 2:
+        return 0
+    return next((take.number for take in approval.takes if take.content_digest == ended.content_digest), 0)
+
+
+def _ending(ended: Verdict, where: ZoneInfo, take: int) -> list[str]:
+    """What was decided, by whom, when."""
+    parts = [f"✅ Take {take} approved" if take else _ENDINGS.get(ended.verdict, "🚫 Over")]
     if ended.verdict and ended.verdict not in ("AUTOPILOT_APPROVED", "EXPIRED"):
         parts.append(f"by {signed(ended.decided_by)}")
+    elif ended.decided_by == AFTER_SILENCE:
+        parts.append("because nobody answered")
     if ended.decided_at is not None:
         parts.append(f"· {told(ended.decided_at, where)}")
-    return " ".join(parts)
+    return parts
 
 
 def song_posts(
@@ -178,9 +196,13 @@ def song_posts(
     silent: bool,
     sound: bool,
 ) -> list[Post]:
-    """A note about a song: its cover with the lines, and with `sound` the audio; the last has the buttons."""
-    text = fitting(lines, CAPTION_MOST).html
-    posts = [_picture(take.cover, text, silent=silent)]
+    """A note about a song: its cover with the lines, and with `sound` lyrics and audio too; the last has the
+    buttons."""
+    posts = (
+        _opening(lines, song, take, silent=silent)
+        if sound
+        else [_picture(take.cover, fitting(lines, CAPTION_MOST).html, silent=silent)]
+    )
     if sound and take.preview.path:
         facts = fitting(
             [*take_facts(take.review), *model_facts(song.uses, song.cost_micro_usd)], CAPTION_MOST
@@ -191,12 +213,12 @@ def song_posts(
     return posts
 
 
-def take_facts(review: Review) -> list[Rich]:
-    """What the machine found, for people: length, loudness, peak, tempo, key, and every doubt."""
+def measured(review: Review) -> list[Rich]:
+    """What the machine measured, for people: length, loudness, peak, tempo, key."""
     if not review.checks and not review.duration_ms:
         return []
     seconds = round(review.duration_ms / 1000)
-    measured = [
+    sound = [
         f"{seconds // 60}:{seconds % 60:02}",
         f"{review.loudness_lufs:.1f} LUFS",
         f"peak {review.true_peak_dbtp:.1f} dBTP",
@@ -206,14 +228,26 @@ def take_facts(review: Review) -> list[Rich]:
         music.append(f"{review.tempo_bpm:.0f} bpm")
     if review.key:
         music.append(one_line(review.key, 20))
-    doubts = review_doubts(review)
-    lines = [plain("⏱ " + " · ".join(measured))]
+    lines = [plain("⏱ " + " · ".join(sound))]
     if music:
         lines.append(plain("🎼 " + " · ".join(music)))
-    lines += [plain(f"⚠️ {one_line(doubt, 120)}") for doubt in doubts[:_DOUBTS_MOST]]
-    if len(doubts) > _DOUBTS_MOST:
-        lines.append(plain(f"⚠️ and {len(doubts) - _DOUBTS_MOST} more"))
-    return lines if doubts else [*lines, plain("✔️ The review found nothing to doubt")]
+    return lines
+
+
+def doubts(review: Review) -> list[Rich]:
+    """What the machine doubted, for people; a line that says so where it doubted nothing."""
+    if not review.checks and not review.duration_ms:
+        return []
+    found = review_doubts(review)
+    lines = [plain(f"⚠️ {one_line(doubt, 120)}") for doubt in found[:_DOUBTS_MOST]]
+    if len(found) > _DOUBTS_MOST:
+        lines.append(plain(f"⚠️ and {len(found) - _DOUBTS_MOST} more"))
+    return lines or [plain("✔️ The review found nothing to doubt")]
+
+
+def take_facts(review: Review) -> list[Rich]:
+    """What the machine measured and doubted, for people."""
+    return [*measured(review), *doubts(review)]
 
 
 def model_facts(uses: Iterable[ModelUse], cost_micro_usd: int) -> list[Rich]:
@@ -246,14 +280,19 @@ def _opening(header: Sequence[Rich], song: Song, take: StoredTake, *, silent: bo
     """The cover with the title, and the lyrics: with them where they fit, else in a message after it."""
     words = lyrics(song.brief.brief)
     both = joined([*header, quote(plain(words), folded=True)])
-    if not words or both.size <= CAPTION_MOST:
+    if both.size <= CAPTION_MOST:
         return [_picture(take.cover, both.html, silent=silent)]
+    if not words:
+        return [_picture(take.cover, fitting(header, CAPTION_MOST).html, silent=silent)]
     text = Rich()
     for kept in (words, _shortened(words)):
         text = joined([bold("Lyrics"), quote(plain(kept), folded=True)])
         if text.size <= MESSAGE_MOST:
             break
-    return [_picture(take.cover, joined(header).html, silent=silent), Post(text.html, silent=True)]
+    return [
+        _picture(take.cover, fitting(header, CAPTION_MOST).html, silent=silent),
+        Post(text.html, silent=True),
+    ]
 
 
 def lyrics(brief: Brief) -> str:

@@ -21,12 +21,15 @@ from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.decisions import Decisions
 from services.notifier.telegram.handler import Handler
 from services.notifier.telegram.inbox import Inbox
+from services.notifier.telegram.outbox import Outbox, Rhythm
 from services.notifier.telegram.poller import Poller
-from services.notifier.telegram.sender import Rhythm, Sender
+from services.notifier.telegram.sender import Sender
+from services.notifier.telegram.trouble import Trouble
 from services.notifier.telegram.webhook import Webhook, announce, path_of
 from services.notifier.telegram.writer import Habits, Writer
 
 _LOOK_FOR_REMINDERS_S = 10.0
+_REGISTER_AGAIN_S = 30.0
 _log = get_logger("notifier.telegram")
 
 
@@ -52,7 +55,12 @@ async def open_telegram(app: App, db: Database, settings: Settings) -> None:
     handler = Handler(api, settings.telegram_people, Decisions(peers, writer, habits), Panel(peers, habits))
     every_s, closing = settings.notifier_poll_interval_s, app.closing
     inbox = Inbox(db, api, handler, bot_id=token.partition(":")[0], every_s=every_s, closing=closing)
-    sender = Sender(db, api, writer, peers, settings.telegram_chat_ids, _rhythm(settings), closing)
+    outbox = Outbox(api, writer, peers, settings.telegram_chat_ids, _rhythm(settings))
+    # Longer than the longest call, which brings a file: then the process hangs.
+    frozen_s = round(3 * settings.telegram_timeout_s) + 30
+    sender = Sender(
+        db, outbox, settings.telegram_chat_ids, every_s=every_s, frozen_s=frozen_s, closing=closing
+    )
     reminders = Reminders(
         db, habits, settings.telegram_chat_ids, every_s=settings.notifier_remind_every_s, closing=closing
     )
@@ -61,15 +69,16 @@ async def open_telegram(app: App, db: Database, settings: Settings) -> None:
     app.spawn("sender", sender.run())
     app.spawn("inbox", inbox.run())
     app.spawn("reminders", reminders.run(min(_LOOK_FOR_REMINDERS_S, every_s)))
+    app.spawn("commands", _register_commands(api, closing))
     if settings.telegram_webhook_url is None:
-        poller = Poller(db, api, COMMANDS, wait_s=settings.telegram_poll_timeout_s, closing=closing)
+        poller = Poller(db, api, wait_s=settings.telegram_poll_timeout_s, closing=closing)
         app.spawn("poller", poller.run())
         return
     assert settings.telegram_webhook_secret is not None, "the settings refuse a webhook without it"
     url, secret = settings.telegram_webhook_url, settings.telegram_webhook_secret.get_secret_value()
     webhook = Webhook(db, secret)
     await app.enter(webhook.serving(settings.host, settings.telegram_webhook_port, path_of(url)))
-    app.spawn("webhook", announce(api, url, secret, COMMANDS, closing))
+    app.spawn("webhook", announce(db, api, url, secret, closing))
 
 
 def habits_of(settings: Settings) -> Habits:
@@ -79,7 +88,6 @@ def habits_of(settings: Settings) -> Habits:
 
 def _rhythm(settings: Settings) -> Rhythm:
     return Rhythm(
-        poll_interval_s=settings.notifier_poll_interval_s,
         retry_base_s=settings.notifier_retry_base_s,
         retry_max_s=settings.notifier_retry_max_s,
         chat_interval_s=settings.telegram_chat_interval_s,
@@ -99,6 +107,18 @@ def _warn_of_gaps(settings: Settings) -> None:
             "nobody may decide: AIARTIST_TELEGRAM_PEOPLE is empty",
             remedy="write to the bot: it answers with your user id; set AIARTIST_TELEGRAM_PEOPLE=ID:operator",
         )
+
+
+async def _register_commands(api: BotApi, closing: asyncio.Event) -> None:
+    """Tells Telegram which commands there are, until it has heard; nothing waits for that."""
+    while not closing.is_set():
+        try:
+            await api.set_commands(COMMANDS)
+        except Trouble as trouble:
+            _log.info("the commands are not registered yet", detail=str(trouble))
+            await pause(closing, timeout_s=_REGISTER_AGAIN_S)
+        else:
+            return
 
 
 async def _address(db: Database, recipients: tuple[int, ...], closing: asyncio.Event) -> None:

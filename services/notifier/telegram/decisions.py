@@ -45,6 +45,9 @@ class Said:
     alert: bool = False
 
 
+_MAY_NOT = Said("role_too_low", "You may look, but not decide: that takes the role approver.", alert=True)
+
+
 class Decisions:
     """Turns what people do about questions into decisions of the scheduler."""
 
@@ -63,6 +66,13 @@ class Decisions:
 
     async def wrote(self, connection: Connection, prompt: Prompt, writing: Writing, person: Person) -> Said:
         """A person wrote the note or reason that they were asked for. PeerAway where it has to wait."""
+        said = await self._wrote(connection, prompt, writing, person)
+        metrics.PRESSES.labels(said.outcome).inc()
+        return said
+
+    async def _wrote(self, connection: Connection, prompt: Prompt, writing: Writing, person: Person) -> Said:
+        if person.role < Role.APPROVER:
+            return _MAY_NOT
         reason = writing.text.strip()[:REASON_MOST]
         approval = await approvals.get(connection, prompt.message_id, lock=True)
         if approval is None:
@@ -74,7 +84,6 @@ class Decisions:
         else:
             said = await self._decide(connection, approval, prompt.verdict, person, reason, key=writing.key)
         await updates.prompt_answered(connection, prompt.post_id)
-        metrics.PRESSES.labels(said.outcome).inc()
         return said
 
     async def _press(self, connection: Connection, press: Press, person: Person | None) -> Said:
@@ -87,9 +96,7 @@ class Decisions:
         verb, _, rest = press.data.removeprefix("q:").partition(":")
         message_id, _, argument = rest.partition(":")
         if person.role < Role.APPROVER and verb != "show":
-            return Said(
-                "role_too_low", "You may look, but not decide: that takes the role approver.", alert=True
-            )
+            return _MAY_NOT
         approval = await approvals.get(connection, message_id, lock=True)
         if approval is None:
             return Said("unknown", "This question is not known here any more.", alert=True)
@@ -100,6 +107,7 @@ class Decisions:
             return Said(
                 "forwarded", "This is a copy. Decide on the message that was sent here first.", alert=True
             )
+        await updates.withdraw_prompts(connection, approval.message_id, person.id)
         if approval.closed_at is not None:
             return self._closed(approval, person, await self._newer(connection, approval))
         return await self._act(connection, approval, card, verb, argument, person, press)
@@ -185,7 +193,8 @@ class Decisions:
         ended = questions.verdict_of(response.run.decision)
         await self._end(connection, approval, ended)
         _log.info("decided", run_id=approval.run_id, verdict=ended.verdict, decided_by=person.decided_by)
-        return Said("counted", cards.ending(ended, self._habits.where))
+        take_number = cards.picked(approval, ended)
+        return Said("counted", cards.ending(ended, self._habits.where, take=take_number))
 
     async def _refused(self, connection: Connection, approval: Approval, error: RemoteError) -> Said:
         """Somebody decided elsewhere, another take waits by now, or the scheduler does not take it."""
@@ -194,6 +203,9 @@ class Decisions:
         if error.remote_reason != "ERROR_REASON_WRONG_STATE":
             return Said("refused", f"That did not work: {error.message}", alert=True)
         run = await self._peers.run(approval.run_id)
+        if run is not None and run.state == sched.RUN_STATE_FAILED:
+            # Retried, it waits for the answer to this very question.
+            return Said("refused", f"The run has failed. Send /retry {run.id}, then decide.", alert=True)
         if run is None or run.decision.content_digest != approval.content_digest:
             state = sched.RunState.Name(run.state).removeprefix("RUN_STATE_").lower() if run else "gone"
             await self._end(connection, approval, Verdict("", "", None, f"the run is {state}"))

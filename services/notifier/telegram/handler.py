@@ -10,6 +10,7 @@ from services.notifier.panel.panel import Panel
 from services.notifier.panel.screen import Screen
 from services.notifier.people import People
 from services.notifier.store import posts, updates
+from services.notifier.store.updates import Prompt
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.decisions import Decisions
 from services.notifier.telegram.incoming import Press, Writing
@@ -116,7 +117,7 @@ class Handler:
                 screen = replace(screen, text=joined([screen.text, _chat_line(writing)]))
             await self._reply(connection, writing, screen)
             return Handled("done", f"/{name}"[:50])
-        prompt = await updates.open_prompt(connection, writing.chat_id, writing.user_id)
+        prompt = await self._prompt(connection, writing)
         if prompt is not None:
             said = await self._decisions.wrote(connection, prompt, writing, person)
             await self._reply(connection, writing, Screen(plain(said.text)))
@@ -125,6 +126,16 @@ class Handler:
             return _IGNORED
         await self._reply(connection, writing, self._panel.lost(person))
         return Handled("done", "not understood")
+
+    @staticmethod
+    async def _prompt(connection: Connection, writing: Writing) -> Prompt | None:
+        """What the person answers with it. In a group only a reply is an answer: people talk there."""
+        chat_id, user_id = writing.chat_id, writing.user_id
+        if writing.reply_to:
+            asked = await updates.prompt_called(connection, chat_id, user_id, writing.reply_to)
+            if asked is not None or not writing.private:
+                return asked
+        return await updates.newest_prompt(connection, chat_id, user_id) if writing.private else None
 
     async def _stranger(self, connection: Connection, writing: Writing) -> Handled:
         """Tells a stranger who they are and where, so that the owner can let them in."""

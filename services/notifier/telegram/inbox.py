@@ -5,7 +5,7 @@ import random
 from collections.abc import Coroutine
 from typing import Any
 
-from services.chassis.database import DATABASE_TROUBLE, Database
+from services.chassis.database import Database, connection_lost
 from services.chassis.ids import new_id
 from services.chassis.logs import bind_context, get_logger
 from services.notifier import metrics
@@ -16,12 +16,15 @@ from services.notifier.store import approvals, updates
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.handler import Answer, Handler
 from services.notifier.telegram.incoming import parse
+from services.notifier.telegram.text import one_line
 from services.notifier.telegram.trouble import Trouble
 
 AT_ONCE = 4
 """Updates that are worked off at the same time; those of one question or person never are."""
 TRIES = 5
 """So often an update that raises what nobody expected is tried."""
+FROZEN_S = 60
+"""Longer than the calls of other services that an update may need, one after the other."""
 _FORGET_EVERY_S = 3_600.0
 _AGAIN_MOST_S = 30.0
 
@@ -86,6 +89,8 @@ class Inbox:
         """Works off the next update; False where none is due."""
         answer: Answer | None = None
         async with self._db.transaction() as connection:
+            # A process that hangs in the middle of an update loses it to another.
+            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_S}s'")
             update = await updates.claim(connection)
             if update is None:
                 return False
@@ -95,7 +100,7 @@ class Inbox:
                     async with connection.transaction():
                         handled = await self._handler.handle(connection, incoming)
                     answer = handled.answer
-                    await updates.done(connection, update.id, handled.outcome)
+                    await updates.done(connection, update.id, one_line(handled.outcome, 100))
                     metrics.UPDATES.labels(handled.kind).inc()
                     if handled.outcome == "counted":
                         metrics.PRESS_SECONDS.observe(update.age_s)
@@ -106,9 +111,9 @@ class Inbox:
                     await updates.postpone(connection, update.id, delay_s, str(error)[:200])
                     if update.attempts == 0:
                         answer = self._handler.wait_a_little(incoming, error.what)
-                except DATABASE_TROUBLE:
-                    raise
-                except Exception as error:  # noqa: BLE001 - one update must not stop those after it
+                except Exception as error:
+                    if connection_lost(error):
+                        raise
                     answer = await self._gone_wrong(connection, update, incoming, error)
         if answer is not None:
             self._in_background(self._say(answer))

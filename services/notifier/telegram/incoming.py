@@ -1,7 +1,9 @@
 """Updates of the Bot API as values: what somebody pressed, or wrote."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
+
+from services.notifier.telegram.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Writing:
     telegram_id: int
     private: bool
     text: str
+    reply_to: int = 0
+    """The message that it answers, as Telegram calls it; 0: none."""
 
     @property
     def command(self) -> tuple[str, str, str] | None:
@@ -42,6 +46,17 @@ class Writing:
             return None
         name, _, bot = first[1:].partition("@")
         return name.lower(), bot, f"{more} {rest}".strip()
+
+
+def part(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object within an object; an empty one where there is none."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def is_id(value: object) -> TypeGuard[int]:
+    """Whether it is a number that the database takes for one of Telegram's."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def parse(bot_id: str, update: dict[str, Any]) -> Press | Writing | None:
@@ -55,21 +70,22 @@ def parse(bot_id: str, update: dict[str, Any]) -> Press | Writing | None:
                 key=key,
                 query_id=str(query["id"]),
                 user_id=int(query["from"]["id"]),
-                first_name=str(query["from"].get("first_name") or ""),
+                first_name=clean(str(query["from"].get("first_name") or "")),
                 chat_id=int((shown.get("chat") or {}).get("id") or 0),
                 telegram_id=int(shown.get("message_id") or 0),
                 forwarded=not shown or any(name in shown for name in ("forward_origin", "forward_date")),
-                data=str(query.get("data") or ""),
+                data=clean(str(query.get("data") or "")),
             )
         if isinstance(message, dict) and isinstance(message.get("text"), str) and "from" in message:
             return Writing(
                 key=key,
                 user_id=int(message["from"]["id"]),
-                first_name=str(message["from"].get("first_name") or ""),
+                first_name=clean(str(message["from"].get("first_name") or "")),
                 chat_id=int(message["chat"]["id"]),
                 telegram_id=int(message["message_id"]),
                 private=message["chat"].get("type") == "private",
-                text=message["text"],
+                text=clean(message["text"]),
+                reply_to=int(part(message, "reply_to_message").get("message_id") or 0),
             )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -5,9 +5,12 @@ first. Who polls is a lease in PostgreSQL: a process that died or hangs does not
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+
+import asyncpg
 
 from services.chassis.database import DATABASE_TROUBLE, Database
 from services.chassis.ids import new_id
@@ -17,14 +20,17 @@ from services.notifier import metrics
 from services.notifier.hints import pause
 from services.notifier.store import chats, updates
 from services.notifier.telegram.api import BotApi
+from services.notifier.telegram.incoming import is_id, part
 from services.notifier.telegram.trouble import Conflict, Later, Trouble, WrongToken
 
 LEASE = "telegram poll"
+WEBHOOK_LEASE = "telegram webhook"
 LEASE_S = 8.0
 RENEW_S = 2.0
 """Another process takes over at most `LEASE_S` + `RENEW_S` after the last renewal."""
 _CONFLICT_S, _TOKEN_S, _AWAY_S = 3.0, 30.0, 2.0
 CHAT_LANE, QUESTION_LANE = "chat", "question"
+_ODD = re.compile(r"[^\x20-\x7e]")
 
 _log = get_logger("notifier.poller")
 
@@ -36,14 +42,12 @@ class Poller:
         self,
         db: Database,
         api: BotApi,
-        commands: Sequence[tuple[str, str]],
         *,
         wait_s: int,
         closing: asyncio.Event,
     ) -> None:
         self._db = db
         self._api = api
-        self._commands = commands
         self._wait_s = wait_s
         self._closing = closing
         self._holder = new_id("poller")
@@ -103,10 +107,12 @@ class Poller:
     async def _poll(self, lost: asyncio.Event) -> None:
         prepared, offset = False, None
         while not self._closing.is_set() and not lost.is_set():
+            if await self._webhook_is_served():
+                await pause(self._closing, lost, timeout_s=RENEW_S)
+                continue
             try:
                 if not prepared:
                     await self._api.delete_webhook()
-                    await self._api.set_commands(self._commands)
                     prepared = True
                 found = await self._until_closing(self._api.updates(offset, wait_s=self._wait_s), lost)
             except Trouble as trouble:
@@ -115,9 +121,16 @@ class Poller:
                 await self._back_off(trouble, lost)
                 continue
             self._telegram.over()
+            # Where nothing is left, the next ids may be any: Telegram starts anew after a quiet week.
+            offset = None
             if found:
                 await keep(self._db, found)
                 offset = max(update["update_id"] for update in found) + 1
+
+    async def _webhook_is_served(self) -> bool:
+        """Whether another process, with other settings, takes the updates: a webhook is not to be removed."""
+        async with self._db.acquire() as connection:
+            return await updates.lease_is_held(connection, WEBHOOK_LEASE)
 
     async def _until_closing(self, call: Any, lost: asyncio.Event) -> list[dict[str, Any]]:
         """What the poll brings; nothing where the service closes, or the lease is lost, before it does."""
@@ -128,7 +141,7 @@ class Poller:
             if not poll.done():
                 return []
             found: list[dict[str, Any]] = poll.result()
-            return [update for update in found if isinstance(update.get("update_id"), int)]
+            return [update for update in found if is_id(update.get("update_id"))]
         finally:
             for task in (poll, *ends):
                 task.cancel()
@@ -158,25 +171,47 @@ class Poller:
 
 
 async def keep(db: Database, found: Sequence[dict[str, Any]]) -> None:
-    """Keeps updates, once each, and the message ids that they tell."""
+    """Keeps updates, once each, and the message ids that they tell.
+
+    One that the database does not take is given up: it would be in the way of all after it for ever.
+    """
+    try:
+        await _keep_all(db, found)
+    except asyncpg.DataError:
+        for update in found:
+            try:
+                await _keep_all(db, [update])
+            except asyncpg.DataError as error:
+                _log.error("an update cannot be kept", update_id=update["update_id"], exc_info=error)
+
+
+async def _keep_all(db: Database, found: Sequence[dict[str, Any]]) -> None:
     async with db.transaction() as connection:
         await updates.keep(connection, [(update["update_id"], lane(update), update) for update in found])
-        seen: dict[int, int] = {}
-        for update in found:
-            message = update.get("message") or (update.get("callback_query") or {}).get("message") or {}
-            chat_id, number = (message.get("chat") or {}).get("id"), message.get("message_id")
-            if isinstance(chat_id, int) and isinstance(number, int):
-                seen[chat_id] = max(number, seen.get(chat_id, 0))
-        for chat_id, number in sorted(seen.items()):
+        for chat_id, number in sorted(_message_ids(found).items()):
             await chats.saw_message(connection, chat_id, number)
+
+
+def _message_ids(found: Sequence[dict[str, Any]]) -> dict[int, int]:
+    """By chat the greatest message id that the updates tell."""
+    seen: dict[int, int] = {}
+    for update in found:
+        message = _message(update)
+        chat_id, number = part(message, "chat").get("id"), message.get("message_id")
+        if is_id(chat_id) and is_id(number):
+            seen[chat_id] = max(number, seen.get(chat_id, 0))
+    return seen
+
+
+def _message(update: dict[str, Any]) -> dict[str, Any]:
+    return part(update, "message") or part(part(update, "callback_query"), "message")
 
 
 def lane(update: dict[str, Any]) -> str:
     """What is worked off one after the other: presses about one question, and what one person writes."""
-    query = update.get("callback_query") or {}
+    query, message = part(update, "callback_query"), _message(update)
     verb, _, rest = str(query.get("data") or "").partition(":")
     if verb == "q":
-        return f"{QUESTION_LANE} {rest.split(':')[1] if ':' in rest else rest}"[:100]
-    message = update.get("message") or query.get("message") or {}
-    sender = query.get("from") or message.get("from") or {}
-    return f"{CHAT_LANE} {(message.get('chat') or {}).get('id')} {sender.get('id')}"
+        return f"{QUESTION_LANE} {_ODD.sub('', rest.partition(':')[2])[:80]}".partition(":")[0]
+    sender = part(query, "from") or part(message, "from")
+    return _ODD.sub("", f"{CHAT_LANE} {part(message, 'chat').get('id')} {sender.get('id')}")[:100]

@@ -103,6 +103,11 @@ class Post:
         return cls(**values)
 
 
+def button(text: str, data: str) -> tuple[Button, ...]:
+    """The button; none where an id is longer than any of ours, and its data with it."""
+    return (Button(text, data),) if len(data.encode()) <= DATA_MOST else ()
+
+
 def rows(*buttons: Sequence[Button]) -> Keyboard:
     """A keyboard of those rows that hold a button."""
     return tuple(tuple(row) for row in buttons if row)
@@ -125,3 +130,6 @@ class Stored:
     """The greatest message id known in the chat before that try; 0: none was."""
     target: int | None = field(default=None)
     """Of an edit: what Telegram calls the message that it changes; None where that was not sent."""
+    unread: int = 0
+    """How often it could not be sent for a reason of ours, such as a file that is not to be had."""
+    due: bool = True

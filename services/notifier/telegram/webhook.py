@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -14,13 +14,15 @@ from services.chassis.errors import SetupError
 from services.chassis.logs import get_logger
 from services.chassis.outage import Outage
 from services.notifier.hints import pause
+from services.notifier.store import updates
 from services.notifier.telegram.api import BotApi
-from services.notifier.telegram.poller import keep
+from services.notifier.telegram.incoming import is_id
+from services.notifier.telegram.poller import WEBHOOK_LEASE, keep
 from services.notifier.telegram.trouble import Trouble
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 BODY_MOST = 1 << 20
-_AGAIN_S = 30.0
+LEASE_S, LOOK_EVERY_S = 45.0, 15.0
 
 _log = get_logger("notifier.webhook")
 
@@ -61,9 +63,9 @@ class Webhook:
             return web.Response(status=403)
         try:
             update = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             return web.Response(status=400)
-        if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
+        if not isinstance(update, dict) or not is_id(update.get("update_id")):
             return web.Response(status=400)
         try:
             await keep(self._db, [update])
@@ -73,21 +75,24 @@ class Webhook:
         return web.Response()
 
 
-async def announce(
-    api: BotApi, url: str, secret: str, commands: Sequence[tuple[str, str]], closing: asyncio.Event
-) -> None:
-    """Tells Telegram where the webhook is, until it has heard."""
-    outage = Outage(_log, "Telegram")
+async def announce(db: Database, api: BotApi, url: str, secret: str, closing: asyncio.Event) -> None:
+    """Sees to it that Telegram calls the webhook, and that no process polls meanwhile, until closing."""
+    telegram, database = Outage(_log, "Telegram"), Outage(_log, "the database")
     while not closing.is_set():
         try:
-            await api.set_webhook(url, secret)
-            await api.set_commands(commands)
+            async with db.acquire() as connection:
+                await updates.hold_together(connection, WEBHOOK_LEASE, LEASE_S)
+            database.over()
+            # Asked again and again: whoever has the token can set another one.
+            if await api.webhook_url() != url:
+                await api.set_webhook(url, secret)
+                _log.info("Telegram calls the webhook from now on", url=url)
+            telegram.over()
+        except DATABASE_TROUBLE as error:
+            database.noticed(error)
         except Trouble as trouble:
-            outage.noticed(trouble)
-            await pause(closing, timeout_s=_AGAIN_S)
-        else:
-            _log.info("Telegram calls the webhook", url=url)
-            return
+            telegram.noticed(trouble)
+        await pause(closing, timeout_s=LOOK_EVERY_S)
 
 
 def path_of(url: str) -> str:

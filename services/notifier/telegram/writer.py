@@ -9,12 +9,13 @@ from aiartist.common.v1.decision_pb2 import VERDICT_AUTOPILOT_APPROVED
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from aiartist.scheduler.v1.scheduler_pb2 import Run
 from services.chassis.database import Connection
+from services.chassis.errors import RemoteError
 from services.notifier.domain import Draft, Headline, Kind, Message, Severity, Topic
 from services.notifier.hours import QuietHours, age
 from services.notifier.peers import PeerAway, Peers, Song
 from services.notifier.store import approvals, clock, posts
 from services.notifier.telegram import cards
-from services.notifier.telegram.post import Button, Keyboard, Post, rows
+from services.notifier.telegram.post import Button, Keyboard, Post, button, rows
 from services.notifier.telegram.text import (
     MESSAGE_MOST,
     Rich,
@@ -75,7 +76,7 @@ class Writer:
         silent = self._habits.silent(await clock.now(connection), message.draft.severity)
         try:
             written = await self._posts(connection, message, silent=silent)
-        except PeerAway as error:
+        except (PeerAway, RemoteError) as error:
             if tries < FACTS_TRIES:
                 raise
             written = await self._without_facts(connection, message, str(error), silent=silent)
@@ -132,7 +133,10 @@ class Writer:
         # Locked after the facts were fetched, so that a decision waits for no other service, and none of
         # these posts comes after it.
         approval = await approvals.get(connection, message.id, lock=True)
-        if approval is None or approval.closed_at is not None:
+        if approval is None:
+            # Stored by a version that kept no questions.
+            await approvals.insert(connection, message.id, request, remind_after_s=0)
+        elif approval.closed_at is not None:
             return ()
         shown = await approvals.shown_takes(connection, request.run_id, message.id)
         asked = cards.question(
@@ -150,7 +154,7 @@ class Writer:
         artist = await self._peers.artist(run.artist_id)
         name = artist.persona.name if artist is not None else run.artist_id
         take = song.take(run.take_id)
-        by_autopilot = run.decision.verdict == VERDICT_AUTOPILOT_APPROVED
+        by_autopilot = run.decision.verdict == VERDICT_AUTOPILOT_APPROVED and not _after_silence(run)
         headline = [
             plain("🚀"),
             bold(one_line(run.title, 80) or "untitled"),
@@ -159,10 +163,8 @@ class Writer:
         lines = [joined(headline, " "), *self._decided(run), *self._place(run.location)]
         keyboard: Keyboard = ()
         if by_autopilot:
-            off = Button(
-                f"🛑 Turn autopilot off for {cut(one_line(name), 24)}", f"x:autopilot.off:{run.artist_id}"
-            )
-            keyboard = rows([off])
+            off = f"🛑 Turn autopilot off for {cut(one_line(name), 24)}"
+            keyboard = rows(button(off, f"x:autopilot.off:{run.artist_id}"))
         else:
             lines += [*cards.take_facts(take.review), *cards.model_facts(song.uses, song.cost_micro_usd)]
         return cards.song_posts(
@@ -173,8 +175,10 @@ class Writer:
         decision = run.decision
         if not decision.decided_by:
             return []
+        if _after_silence(run):
+            return [plain("🤖 Approved by autopilot because nobody answered")]
         if decision.verdict == VERDICT_AUTOPILOT_APPROVED:
-            return [plain(f"🤖 Approved by {one_line(decision.decided_by, 60)}, nobody was asked")]
+            return [plain("🤖 Approved by autopilot, nobody was asked")]
         return [plain(f"✅ Approved by {cards.signed(decision.decided_by)}")]
 
     @staticmethod
@@ -188,7 +192,7 @@ class Writer:
     def _notice(self, message: Message, *, silent: bool) -> Post:
         draft = message.draft
         lines = [joined([plain(_icon(draft)), bold(one_line(draft.title, 200))], " ")]
-        lines += [plain(cut(line, 1000)) for line in draft.body.split("\n")]
+        lines += [plain(cut(line, 3500)) for line in draft.body.split("\n")]
         return Post(
             _most_lines(lines, f"aiartist message list --run {draft.run_id}" if draft.run_id else "").html,
             keyboard=_notice_keyboard(message),
@@ -221,6 +225,10 @@ class Writer:
         return [Post(fitting(lines, MESSAGE_MOST).html, keyboard=rows(*buttons, *more), silent=silent)]
 
 
+def _after_silence(run: Run) -> bool:
+    return run.decision.decided_by == cards.AFTER_SILENCE
+
+
 def _waiting_button() -> Button:
     return Button("🎧 Songs that wait", "p:waiting:0")
 
@@ -231,15 +239,15 @@ def _notice_keyboard(message: Message) -> Keyboard:
         case Topic.FAILED if draft.run_id:
             return rows(
                 [
-                    Button("🔁 Retry", f"x:retry:{draft.run_id}"),
-                    Button("Show the run", f"p:run:{draft.run_id}"),
+                    *button("🔁 Retry", f"x:retry:{draft.run_id}"),
+                    *button("Show the run", f"p:run:{draft.run_id}"),
                 ]
             )
         case Topic.BUDGET:
             return rows([Button("💵 Budgets", "p:budget")])
         case Topic.ERROR:
             return rows([Button("🐞 Errors", "p:errors:")])
-    return rows([Button("Show the run", f"p:run:{draft.run_id}")]) if draft.run_id else ()
+    return rows(button("Show the run", f"p:run:{draft.run_id}")) if draft.run_id else ()
 
 
 def _icon(message: Headline | Draft) -> str:

@@ -30,7 +30,7 @@ from services.orchestrator.song.titles import choose_title
 ASKS = {Kind.VERSE: 4, Kind.CHORUS: 5, Kind.BRIDGE: 3, Kind.PRE_CHORUS: 3}
 """First asks for four lines of a part."""
 REPAIR_ASKS = 3
-REPAIR_ROUNDS = 2
+REPAIR_ROUNDS = 4
 TITLE_ASKS = 2
 PICTURES = 8
 MAX_TOKENS = 120
@@ -180,8 +180,14 @@ async def _choose(desk: _Desk, form: Form, parts: Sequence[Part]) -> dict[str, t
     for part in sorted(parts, key=lambda part: part.kind is not Kind.CHORUS):
         wanted = _line_count(part, form)
         lines: list[str] = []
-        while len(lines) < wanted:
-            lines += await _next_lines(desk, part, min(4, wanted - len(lines)), [*used, *lines], form)
+        try:
+            while len(lines) < wanted:
+                lines += await _next_lines(desk, part, min(4, wanted - len(lines)), [*used, *lines], form)
+        except Unwritable:
+            # A song needs its verses and its chorus; between them music may stand alone, and a verse that has
+            # four good lines is sung with those.
+            if not lines and part.kind not in (Kind.BRIDGE, Kind.PRE_CHORUS):
+                raise
         used += lines
         words[part.name] = tuple(lines)
     return words
@@ -208,6 +214,9 @@ async def _next_lines(
             start = _asks(part, form) + round_number * REPAIR_ASKS
             desk.asked += REPAIR_ASKS
             await _fill(desk, [(part, start + number) for number in range(1, REPAIR_ASKS + 1)])
+    if couplets:
+        # One couplet that is good is sung twice before the whole song is given up.
+        return (*couplets[0].lines, *couplets[0].lines)
     fit = len(desk.notebook.lines(without=used))
     raise Unwritable([f"{fit} usable lines are left for the {part.name}, {count} are needed"])
 

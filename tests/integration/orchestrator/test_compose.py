@@ -195,6 +195,18 @@ async def test_the_same_id_for_another_song_is_refused(orchestrator: Any) -> Non
     assert remote_error(failed.value).remote_reason == "ERROR_REASON_REQUEST_ID_REUSED"
 
 
+async def test_where_good_lines_run_out_the_bridge_is_music_and_the_song_is_kept(
+    start: Callable[..., Any],
+) -> None:
+    orchestrator = await start(SMALL_ONLY)
+    orchestrator.upstream.next("second", *([_Well()] * 3))
+    orchestrator.upstream.usual = {"second": Say("1234 5678")}
+    sections = (await orchestrator.song()).brief.sections
+    words = {section.kind: len(section.lines) for section in sections}
+    assert words[brief_pb2.Section.KIND_VERSE] == words[brief_pb2.Section.KIND_CHORUS] == 4
+    assert words[brief_pb2.Section.KIND_BRIDGE] == 0
+
+
 async def test_two_orders_at_once_under_one_id_make_one_song(start: Callable[..., Any]) -> None:
     orchestrator = await start(SMALL_ONLY)
     first, second = await asyncio.gather(orchestrator.song("s-1"), orchestrator.song("s-1"))

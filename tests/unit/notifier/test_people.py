@@ -33,6 +33,7 @@ def test_people_have_a_role_and_a_name_that_the_owner_gave() -> None:
         ("11:boss", "entry 1"),
         ("11:viewer,11:operator", "user 11 stands there twice"),
         ("-5:viewer", "entry 1"),
+        ("11:viewer:Vera,12:operator:vera", "two people are called 'vera'"),
     ],
 )
 def test_a_wrong_entry_is_named(text: str, told: str) -> None:

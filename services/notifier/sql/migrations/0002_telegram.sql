@@ -8,6 +8,8 @@ ALTER TABLE messages ADD CONSTRAINT messages_kind_check CHECK (kind IN ('approva
 ALTER TABLE messages ADD COLUMN topic text NOT NULL DEFAULT 'other';
 ALTER TABLE messages ADD COLUMN error_fingerprint text NOT NULL DEFAULT '';
 
+CREATE INDEX messages_reminders ON messages (created_at) WHERE kind = 'reminder';
+
 -- A question, from being asked to being closed.
 CREATE TABLE approvals (
     message_id      text PRIMARY KEY REFERENCES messages,
@@ -34,10 +36,6 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_to_remind ON approvals (remind_at) WHERE closed_at IS NULL AND remind_at IS NOT NULL;
 CREATE INDEX approvals_open ON approvals (asked_at, message_id) WHERE closed_at IS NULL;
 CREATE INDEX approvals_of_run ON approvals (run_id, asked_at DESC);
-
--- What an older version asked and nobody has heard of yet.
-INSERT INTO approvals (message_id, run_id, artist_id, title, artist_name, take_number, content_digest)
-SELECT id, run_id, artist_id, title, '', 1, '' FROM messages WHERE kind = 'approval' AND delivered_at IS NULL;
 
 -- Questions that ended, by what they were about; an empty digest: all of the run. An end may be told before
 -- its question, which is then over as soon as it comes.
@@ -91,6 +89,9 @@ CREATE TABLE posts (
     telegram_id  bigint,
     sent_at      timestamptz,
     last_error   text NOT NULL DEFAULT '',
+    -- Its file could not be read so often; before `not_before` it is not tried again.
+    unread       integer NOT NULL DEFAULT 0,
+    not_before   timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -122,7 +123,8 @@ CREATE TABLE updates (
     outcome          text NOT NULL DEFAULT ''
 );
 
-CREATE INDEX updates_waiting ON updates (lane, update_id) WHERE done_at IS NULL;
+CREATE INDEX updates_waiting ON updates (update_id) WHERE done_at IS NULL;
+CREATE INDEX updates_of_lane ON updates (lane, update_id) WHERE done_at IS NULL;
 CREATE INDEX updates_done ON updates (done_at) WHERE done_at IS NOT NULL;
 
 -- A person was asked to write a note or a reason.

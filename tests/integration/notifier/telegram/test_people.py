@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from aiartist.common.v1.audio_pb2 import ReviewCheck
 from aiartist.common.v1.decision_pb2 import (
     SILENCE_ANSWER_AUTOPILOT,
     VERDICT_APPROVED,
@@ -260,3 +261,59 @@ async def test_a_question_whose_end_came_before_it_is_never_asked(notifier: Star
         assert len(bed.telegram.messages(CHAT)) == 1
         [_, question] = (await bed.stub.ListMessages(pb.ListMessagesRequest())).messages
         assert question.HasField("delivered_at")
+
+
+async def test_what_autopilot_approved_after_silence_says_that_nobody_answered(notifier: Start) -> None:
+    async with notifier() as bed:
+        await released(bed, VERDICT_AUTOPILOT_APPROVED, "autopilot after silence")
+        note = await bed.telegram.wait_for(CHAT, lambda message: "is out" in message.words)
+        assert "because nobody answered" in note.words
+        assert not note.buttons
+
+
+async def test_autopilots_note_has_the_lyrics_too(notifier: Start) -> None:
+    async with notifier() as bed:
+        await released(bed, VERDICT_AUTOPILOT_APPROVED, "autopilot")
+        await bed.telegram.wait_for(CHAT, lambda message: "Rain on the wire" in message.words)
+
+
+async def test_of_several_takes_the_message_says_which_was_approved(notifier: Start) -> None:
+    async with notifier() as bed:
+        card = await bed.ask(bed.peers.song(takes=3))
+        assert (await bed.press(VERA, card, "✅ Take 2")).startswith("✅ Take 2 approved by Vera")
+        await bed.now(card, lambda message: "✅ Take 2 approved by Vera" in message.words)
+
+
+async def test_many_doubts_leave_room_for_cost_and_deadline(notifier: Start) -> None:
+    async with notifier() as bed:
+        request = bed.peers.song()
+        for number in range(20):
+            bed.peers.takes[request.take_id].review.checks.add(
+                name=f"check_{number}", outcome=ReviewCheck.OUTCOME_WARN, message="x" * 200
+            )
+        request.on_silence = SILENCE_ANSWER_AUTOPILOT
+        request.expires_at.FromDatetime(datetime(2026, 11, 29, 13, 0, tzinfo=UTC))
+        card = await bed.ask(request)
+        assert "openai/gpt-5" in card.words
+        assert "⌛ Until" in card.words
+        assert "⚠️ check_0" in card.words
+
+
+async def test_questions_asked_minutes_apart_are_one_reminder(notifier: Start, db: Database) -> None:
+    async with notifier() as bed:
+        for number in range(1, 4):
+            await bed.ask(bed.peers.song(number, title=f"Song {number}"))
+        async with db.acquire() as connection:
+            await connection.execute(
+                """
+                UPDATE approvals SET remind_at = clock_timestamp()
+                    + make_interval(secs => 2 * right(run_id, 1)::integer - 2)
+                """
+            )
+        first = await bed.telegram.wait_for(CHAT, lambda message: "🔔" in message.words)
+        assert "3 songs wait" in first.words
+        async with db.acquire() as connection:
+            soonest = await connection.fetchval(
+                "SELECT extract(epoch FROM min(remind_at) - clock_timestamp()) FROM approvals"
+            )
+        assert soonest > 3600

@@ -109,7 +109,10 @@ def test_a_take_of_an_older_version_is_asked_about_without_its_files() -> None:
     [
         (Verdict("APPROVED", "telegram:Vera", None, ""), "✅ Approved by Vera"),
         (Verdict("REJECTED", "cli:paul", None, "dull"), "❌ Rejected by paul (command line)\ndull"),
-        (Verdict("AUTOPILOT_APPROVED", "autopilot after silence", None, ""), "🤖 Approved by autopilot"),
+        (
+            Verdict("AUTOPILOT_APPROVED", "autopilot after silence", None, ""),
+            "🤖 Approved by autopilot because nobody answered",
+        ),
         (Verdict("EXPIRED", "clock", None, ""), "⌛ Expired: nobody answered"),
         (Verdict("", "", None, "cancelled: wrong artist"), "🚫 Over\ncancelled: wrong artist"),
     ],
