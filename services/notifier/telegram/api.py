@@ -7,8 +7,8 @@ import os
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Self
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 # Retry times as timedelta, which every future version has; read when the library is imported.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
@@ -36,7 +36,7 @@ from telegram.error import (
     TelegramError,
 )
 from telegram.error import Conflict as TelegramConflict
-from telegram.request import HTTPXRequest
+from telegram.request import HTTPXRequest, RequestData
 
 from services.chassis.logs import mask_text
 from services.notifier.telegram.post import Keyboard, Post, Shape
@@ -181,9 +181,11 @@ class BotApi:
             asked["offset"] = str(offset)
         # Not the library's own method: it makes objects of all updates or of none, and one that it does not
         # understand would be in the way of those after it for ever.
-        url = f"{self._bot.base_url}/getUpdates?{urlencode(asked)}"
+        form = cast(RequestData, _Form(asked))
         async with self._call(more_s=wait_s):
-            found = await self._polls.post(url, read_timeout=wait_s + self._timeout_s)
+            found = await self._polls.post(
+                f"{self._bot.base_url}/getUpdates", form, read_timeout=wait_s + self._timeout_s
+            )
             if not isinstance(found, list):
                 raise Unsure("getUpdates answered with something that is no list")
             return [update for update in found if isinstance(update, dict)]
@@ -236,6 +238,14 @@ class BotApi:
             raise Unsure("no answer in time") from error
         except TelegramError as error:
             raise _sorted(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """As much of a RequestData as a request without files is made of."""
+
+    json_parameters: dict[str, str]
+    multipart_data: None = None
 
 
 def _connections(timeout_s: float) -> HTTPXRequest:

@@ -28,6 +28,7 @@ WEBHOOK_LEASE = "telegram webhook"
 LEASE_S = 8.0
 RENEW_S = 2.0
 """Another process takes over at most `LEASE_S` + `RENEW_S` after the last renewal."""
+AT_MOST_EVERY_S = 0.25
 _CONFLICT_S, _TOKEN_S, _AWAY_S = 3.0, 30.0, 2.0
 CHAT_LANE, QUESTION_LANE = "chat", "question"
 _ODD = re.compile(r"[^\x20-\x7e]")
@@ -105,6 +106,7 @@ class Poller:
         lost.set()
 
     async def _poll(self, lost: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
         prepared, offset = False, None
         while not self._closing.is_set() and not lost.is_set():
             if await self._webhook_is_served():
@@ -112,8 +114,9 @@ class Poller:
                 continue
             try:
                 if not prepared:
-                    await self._api.delete_webhook()
                     prepared = True
+                    await self._remove_webhook()
+                asked_at = loop.time()
                 found = await self._until_closing(self._api.updates(offset, wait_s=self._wait_s), lost)
             except Trouble as trouble:
                 # A webhook that somebody sets is in the way as another poller is.
@@ -126,6 +129,16 @@ class Poller:
             if found:
                 await keep(self._db, found)
                 offset = max(update["update_id"] for update in found) + 1
+            elif loop.time() - asked_at < AT_MOST_EVERY_S:
+                # A server that does not wait is not asked all the time.
+                await pause(self._closing, lost, timeout_s=AT_MOST_EVERY_S)
+
+    async def _remove_webhook(self) -> None:
+        """Where that does not work the poll itself tells why."""
+        try:
+            await self._api.delete_webhook()
+        except Trouble as trouble:
+            _log.info("a webhook could not be removed", detail=str(trouble))
 
     async def _webhook_is_served(self) -> bool:
         """Whether another process, with other settings, takes the updates: a webhook is not to be removed."""

@@ -1,5 +1,7 @@
 """Who fetches what people do: one process at a time, another soon after its end, or Telegram itself."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -7,9 +9,9 @@ from services.chassis.database import Database
 from services.chassis.errors import SetupError
 from services.notifier.app import build
 from services.notifier.store import updates
-from services.notifier.telegram.poller import LEASE, LEASE_S
+from services.notifier.telegram.poller import AT_MOST_EVERY_S, LEASE, LEASE_S
 from tests.integration.notifier.telegram.conftest import CHAT, VERA, Bed, Start
-from tests.support.fake_telegram import FakeTelegram
+from tests.support.fake_telegram import FakeTelegram, Status
 
 SECRET = "a-secret-of-telegram-0123"
 
@@ -137,3 +139,19 @@ async def test_a_webhook_whose_port_is_taken_says_which_setting(settings, unused
     async with await build(settings(**taken)):
         with pytest.raises(SetupError, match="AIARTIST_TELEGRAM_WEBHOOK_PORT"):
             await build(settings(**taken))
+
+
+async def test_a_server_that_knows_no_webhooks_is_polled(notifier: Start, telegram: FakeTelegram) -> None:
+    telegram.fail("deleteWebhook", Status(404, "Not Found"))
+    async with notifier() as bed:
+        await answered(bed)
+
+
+async def test_a_server_that_does_not_wait_is_not_asked_all_the_time(notifier: Start) -> None:
+    async with notifier(telegram_poll_timeout_s=0) as bed:
+        await answered(bed)
+        loop = asyncio.get_running_loop()
+        began, before = loop.time(), bed.telegram.calls["getUpdates"]
+        await bed.telegram.until(lambda: bed.telegram.calls["getUpdates"] >= before + 4)
+        # The pause is a quarter of a second; the first of the four may have been under way.
+        assert loop.time() - began >= 3 * AT_MOST_EVERY_S
