@@ -181,7 +181,7 @@ def _last_error(info: Mapping[str, Any]) -> str:
     text = plain(str(info.get("last_error_message", "")))
     if not text:
         return ""
-    ago = duration(time.time() - float(info.get("last_error_date", 0)))
+    ago = duration(time.time() - float(info.get("last_error_date") or 0))
     return f"; {text}, {ago} ago; {info.get('pending_update_count', 0)} updates wait"
 
 
@@ -255,6 +255,8 @@ class _Bot:
         try:
             body = answer.json()
             if body["ok"] is True:
+                if not isinstance(body["result"], Mapping):
+                    raise TypeError("no object")
                 result: Mapping[str, Any] = body["result"]
                 return result
             code, text = int(body["error_code"]), plain(str(body["description"]))

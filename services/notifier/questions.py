@@ -41,8 +41,9 @@ async def end(
 ) -> int:
     """Ends the question about this content, or with an empty digest all of the run; how many were open."""
     await _lock(connection, run_id)
-    await approvals.keep_closing(connection, run_id, content_digest, ended)
     undecided = await approvals.undecided_of_run(connection, run_id, content_digest)
+    if not await approvals.was_asked(connection, run_id, content_digest):
+        await approvals.keep_closing(connection, run_id, content_digest, ended)
     for approval in undecided:
         await close(connection, approval, ended, where)
     return len(undecided)

@@ -34,6 +34,9 @@ class FakePeers(
         self.address = ""
         self.away: set[str] = set()
         """Methods that answer UNAVAILABLE."""
+        self.slow: set[str] = set()
+        """Methods that do not answer before they are taken out of here."""
+        self.slowed = asyncio.Event()
         self.refused: set[str] = set()
         """Methods that answer INVALID_ARGUMENT."""
         self.runs: dict[str, sched.Run] = {}
@@ -198,6 +201,17 @@ class FakePeers(
         if request.run_id not in self.runs:
             raise NotFound("run", request.run_id)
         return sched.GetRunResponse(run=self.runs[request.run_id])
+
+    async def ListRuns(self, request: sched.ListRunsRequest, context: Any) -> sched.ListRunsResponse:
+        self._answers("ListRuns")
+        while "ListRuns" in self.slow:
+            self.slowed.set()
+            await asyncio.sleep(0.02)
+        return sched.ListRunsResponse(runs=self.runs.values())
+
+    async def RetryRun(self, request: sched.RetryRunRequest, context: Any) -> sched.RetryRunResponse:
+        self._answers("RetryRun")
+        raise WrongState("run", request.run_id, state="RELEASING", expected="FAILED")
 
     async def DecideRun(self, request: sched.DecideRunRequest, context: Any) -> sched.DecideRunResponse:
         self.asked.append(sched.DecideRunRequest.FromString(request.SerializeToString()))

@@ -6,7 +6,7 @@ from services.notifier.panel import desk as ask_services
 from services.notifier.panel.actions import Outcome
 from services.notifier.panel.desk import Desk
 from services.notifier.panel.pages import tap, walk
-from services.notifier.panel.refusals import missing
+from services.notifier.panel.refusals import Refused, missing
 from services.notifier.panel.screen import Screen
 from services.notifier.panel.words import artist_state, count, name_of, run_state, title_of
 from services.notifier.telegram.post import rows
@@ -30,6 +30,7 @@ async def do(desk: Desk, verb: str, subject: str) -> tuple[Outcome, Screen]:
         return await actions.cancel(desk, subject), await runs.show(desk, subject)
     if verb == "retire":
         return await actions.retire(desk, subject), await artists.show(desk, subject)
+    await _as_many_as_asked(desk, verb, subject)
     outcome = await (actions.pause_all(desk) if verb == "pause.all" else actions.resume_all(desk))
     return outcome, await artists.show_list(desk)
 
@@ -67,9 +68,20 @@ async def _retire(desk: Desk, artist_id: str) -> Screen:
     )
 
 
+async def _as_many_as_asked(desk: Desk, verb: str, asked: str) -> None:
+    """Refused, with the question anew, where more would be changed by now than the person said yes to."""
+    found, _ = await walk(ask_services.artists(desk.peers, (_concerned(verb),)))
+    if not asked.isdecimal() or len(found) > int(asked):
+        raise Refused(await _all(desk, verb))
+
+
+def _concerned(verb: str) -> db.ArtistState.ValueType:
+    return db.ARTIST_STATE_ACTIVE if verb == "pause.all" else db.ARTIST_STATE_PAUSED
+
+
 async def _all(desk: Desk, verb: str) -> Screen:
     pauses = verb == "pause.all"
-    state = db.ARTIST_STATE_ACTIVE if pauses else db.ARTIST_STATE_PAUSED
+    state = _concerned(verb)
     found, complete = await walk(ask_services.artists(desk.peers, (state,)))
     back = tap("« No, back", "p:artists")
     if not found:
@@ -81,11 +93,11 @@ async def _all(desk: Desk, verb: str) -> Screen:
             bold(f"Really pause all? {many} would be paused."),
             plain("No new songs start; those under way go on."),
         ]
-        yes = tap("⏸ Yes, pause all", "c:pause.all")
+        yes = tap("⏸ Yes, pause all", f"c:pause.all:{len(found)}")
     else:
         lines = [
             bold(f"Really resume all? {many} would be resumed."),
             plain("Also those that were paused one by one."),
         ]
-        yes = tap("▶️ Yes, resume all", "c:resume.all")
+        yes = tap("▶️ Yes, resume all", f"c:resume.all:{len(found)}")
     return Screen(joined(lines), rows(yes, back))

@@ -88,6 +88,15 @@ async def artist(desk: Desk, given: str, button: ToButton | None) -> db.Artist:
     raise Refused(choice(given, matches, button, complete=complete))
 
 
+async def is_somebody(desk: Desk, given: str) -> bool:
+    """Whether this, as a whole, is an artist's name or the beginning of one."""
+    if await exact_artist(desk, given) is not None:
+        return True
+    everybody, _ = await walk(ask.artists(desk.peers))
+    matches = match(given, everybody)
+    return bool(matches.artists) and not matches.near
+
+
 async def exact_artist(desk: Desk, given: str) -> db.Artist | None:
     """By id or exact name; None where there is none."""
     text = given.strip()

@@ -47,7 +47,8 @@ async def autopilot(desk: Desk, rest: str) -> Screen:
     """`NAME on` or `NAME off`; the artist alone is shown with the button."""
     words = rest.rsplit(maxsplit=1)
     switch = words[-1].lower()
-    if len(words) == 2 and switch in ("on", "off"):
+    # `Turn On` may be a name.
+    if len(words) == 2 and switch in ("on", "off") and not await finding.is_somebody(desk, rest):
         artist = await finding.artist(
             desk, words[0], lambda one: tap(name_of(one), f"x:autopilot:{one.id}:{switch}")
         )
@@ -117,8 +118,16 @@ async def set_budget(desk: Desk, rest: str) -> Screen:
     raise wrong_use("A budget is the day's, an artist's or a run's.", *budget.EXAMPLES)
 
 
-def changes_budget(rest: str) -> bool:
-    """Whether what follows /budget sets a limit, or is only to be shown."""
+async def changes_budget(desk: Desk, rest: str) -> bool:
+    """Whether what follows /budget sets a limit, or is only to be shown: `artist Blink 182` may be a name."""
+    scope, _, more = rest.strip().partition(" ")
+    if not names_an_amount(rest):
+        return False
+    return scope.lower() != "artist" or not await finding.is_somebody(desk, more)
+
+
+def names_an_amount(rest: str) -> bool:
+    """Whether what follows /budget could set a limit."""
     words = rest.split()
     return len(words) > 1 and (words[0].lower() == "day" or budget.is_amount(words[-1]))
 

@@ -104,7 +104,7 @@ class Panel:
             if not desk.operates:
                 return Screen(plain(role_too_low(desk.person)))
             return await orders.autopilot(desk, rest)
-        if name == "budget" and orders.changes_budget(rest):
+        if name == "budget" and await orders.changes_budget(desk, rest):
             if not desk.operates:
                 return Screen(plain(role_too_low(desk.person)))
             return await orders.set_budget(desk, rest)

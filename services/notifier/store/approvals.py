@@ -162,6 +162,15 @@ async def keep_closing(connection: Connection, run_id: str, content_digest: str,
     )  # fmt: skip
 
 
+async def was_asked(connection: Connection, run_id: str, content_digest: str) -> bool:
+    """Whether the question about this content has come. Of a whole run nobody can say."""
+    found: bool = await connection.fetchval(
+        "SELECT $2 <> '' AND EXISTS (SELECT FROM approvals WHERE run_id = $1 AND content_digest = $2)",
+        run_id, content_digest,
+    )  # fmt: skip
+    return found
+
+
 async def closing_of(connection: Connection, run_id: str, content_digest: str) -> Verdict | None:
     """How the question about this content ended before it came; None: it did not."""
     row = await connection.fetchrow(

@@ -6,13 +6,16 @@ from services.chassis.database import Connection
 from services.notifier.store import deliveries
 from services.notifier.telegram.post import Post, Stored
 
-# What is urgent and not due yet lets the rest pass; what is not urgent keeps its order.
+# First of all what may have been sent: the search for it relies on knowing every other message. What is
+# urgent and not due yet lets the rest pass; what is not urgent keeps its order.
 _WAITING = """
 SELECT post.*, coalesce(target.telegram_id, 0) AS target_id, post.not_before <= clock_timestamp() AS due
 FROM posts AS post LEFT JOIN posts AS target ON target.id = post.edits
 WHERE post.chat_id = $1 AND post.state = 'waiting' AND coalesce(target.state, '') <> 'waiting'
     AND NOT (post.urgent AND post.not_before > clock_timestamp())
-ORDER BY post.urgent DESC, post.id LIMIT 1
+ORDER BY (post.tried_at IS NOT NULL AND post.edits IS NULL AND post.not_before <= clock_timestamp()) DESC,
+    post.urgent DESC, post.id
+LIMIT 1
 """
 
 _TRY = """
@@ -120,6 +123,11 @@ async def mark_sent(connection: Connection, post: Stored, telegram_id: int | Non
         post.id, telegram_id, post.chat_id,
     )  # fmt: skip
     await _settle(connection, post)
+
+
+async def is_called(connection: Connection, post: Stored, telegram_id: int) -> None:
+    """What Telegram calls it after all."""
+    await connection.execute("UPDATE posts SET telegram_id = $2 WHERE id = $1", post.id, telegram_id)
 
 
 async def mark_failed(connection: Connection, post: Stored, error: str) -> None:

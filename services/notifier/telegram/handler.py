@@ -66,13 +66,28 @@ class Handler:
                 return await self._writing(connection, incoming)
         return _IGNORED
 
-    def wait_a_little(self, incoming: Press | Writing | None, what: str) -> Answer | None:
+    async def wait_a_little(
+        self, connection: Connection, incoming: Press | Writing | None, what: str
+    ) -> Answer | None:
         """Said at the first try where something that is needed is away."""
-        if not isinstance(incoming, Press):
-            return None
-        return Answer(
-            incoming.query_id, f"{what} does not answer. Your press is kept and counts as soon as it does."
-        )
+        if isinstance(incoming, Press):
+            text = f"{what} does not answer. Your press is kept and counts as soon as it does."
+            return Answer(incoming.query_id, text)
+        if isinstance(incoming, Writing):
+            text = f"{what} does not answer. What you wrote is kept and done as soon as it does."
+            await self._reply(connection, incoming, Screen(plain(text)))
+        return None
+
+    async def given_up(
+        self, connection: Connection, incoming: Press | Writing | None, what: str
+    ) -> Answer | None:
+        """Said where it was waited for in vain."""
+        text = f"{what} still does not answer. What you asked for was not done: ask again later."
+        if isinstance(incoming, Press):
+            await posts.add(connection, incoming.chat_id, _post(Screen(plain(text))), urgent=True)
+        elif isinstance(incoming, Writing):
+            await self._reply(connection, incoming, Screen(plain(text)))
+        return None
 
     def gone_wrong(self, incoming: Press | Writing | None, error_id: str) -> Answer | None:
         """Said where it went wrong for good."""
@@ -133,8 +148,12 @@ class Handler:
         chat_id, user_id = writing.chat_id, writing.user_id
         if writing.reply_to:
             asked = await updates.prompt_called(connection, chat_id, user_id, writing.reply_to)
-            if asked is not None or not writing.private:
+            if asked is not None:
                 return asked
+            # A question of ours that stands there twice is known by one of its two ids.
+            known = await posts.called(connection, chat_id, writing.reply_to)
+            if writing.answers_us and known is None:
+                return await updates.newest_prompt(connection, chat_id, user_id)
         return await updates.newest_prompt(connection, chat_id, user_id) if writing.private else None
 
     async def _stranger(self, connection: Connection, writing: Writing) -> Handled:

@@ -36,16 +36,24 @@ class Writing:
     text: str
     reply_to: int = 0
     """The message that it answers, as Telegram calls it; 0: none."""
+    answers_us: bool = False
+    """That message is the bot's."""
 
     @property
     def command(self) -> tuple[str, str, str] | None:
         """Name, the bot that is meant (empty: any) and the rest of `/command@bot rest`; None: no command."""
-        first, _, rest = self.text.strip().partition(" ")
-        first, _, more = first.partition("\n")
-        if not first.startswith("/") or len(first) < 2:
+        words = self.text.split(maxsplit=1)
+        if not words or not words[0].startswith("/") or len(words[0]) < 2:
             return None
-        name, _, bot = first[1:].partition("@")
-        return name.lower(), bot, f"{more} {rest}".strip()
+        name, _, bot = words[0][1:].partition("@")
+        return name.lower(), bot, words[1].strip() if len(words) > 1 else ""
+
+
+def is_decision(incoming: "Press | Writing | None") -> bool:
+    """Whether it is about a question, and not an order to the control panel."""
+    if isinstance(incoming, Press):
+        return incoming.data.startswith("q:")
+    return isinstance(incoming, Writing) and incoming.command is None
 
 
 def part(value: dict[str, Any], name: str) -> dict[str, Any]:
@@ -86,6 +94,7 @@ def parse(bot_id: str, update: dict[str, Any]) -> Press | Writing | None:
                 private=message["chat"].get("type") == "private",
                 text=clean(message["text"]),
                 reply_to=int(part(message, "reply_to_message").get("message_id") or 0),
+                answers_us=str(part(part(message, "reply_to_message"), "from").get("id")) == bot_id,
             )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

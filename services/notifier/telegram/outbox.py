@@ -154,9 +154,9 @@ class Outbox:
             await posts.drop(connection, post)
             return
         telegram_id = await self._api.send(post.chat_id, body, file=file, thumbnail=thumbnail)
-        if post.unsure:
-            telegram_id = await search.keep_the_first(connection, self._api, post, telegram_id)
         await self._done(connection, post, telegram_id, "sent")
+        if post.unsure:
+            await search.keep_the_first(connection, self._api, post, telegram_id)
 
     async def _edit(self, connection: Connection, post: Stored) -> None:
         if post.target is None:

@@ -31,6 +31,7 @@ RENEW_S = 2.0
 AT_MOST_EVERY_S = 0.25
 _CONFLICT_S, _TOKEN_S, _AWAY_S = 3.0, 30.0, 2.0
 CHAT_LANE, QUESTION_LANE = "chat", "question"
+_LOOKS = re.compile(r"/(start|help|status|waiting|artists?|runs?|releases|errors)\b", re.IGNORECASE)
 _ODD = re.compile(r"[^\x20-\x7e]")
 
 _log = get_logger("notifier.poller")
@@ -227,4 +228,7 @@ def lane(update: dict[str, Any]) -> str:
     if verb == "q":
         return f"{QUESTION_LANE} {_ODD.sub('', rest.partition(':')[2])[:80]}".partition(":")[0]
     sender = part(query, "from") or part(message, "from")
+    if verb == "p" or (_LOOKS.match(str(message.get("text") or "")) and not query):
+        # Who waits for a change looks meanwhile how things are.
+        return _ODD.sub("", f"look {part(message, 'chat').get('id')} {sender.get('id')}")[:100]
     return _ODD.sub("", f"{CHAT_LANE} {part(message, 'chat').get('id')} {sender.get('id')}")[:100]

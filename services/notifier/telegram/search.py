@@ -4,6 +4,7 @@ A change to exactly what a message is already is refused as no change at all. So
 trying to make it what it would be, and nothing is changed by looking.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from services.chassis.database import Connection
@@ -11,12 +12,13 @@ from services.chassis.logs import get_logger
 from services.notifier.store import chats, posts
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.post import Stored
-from services.notifier.telegram.trouble import NotModified, Refused
+from services.notifier.telegram.trouble import NotModified, Refused, Trouble
 
 LOOK_AT = 20
 """Message ids after the last known one among which a message is looked for before it is sent again."""
-LOOK_BACK = 100
+LOOK_BACK = 40
 """Ids before a message that was sent again among which the first one is looked for."""
+LOOK_BACK_S = 30.0
 
 _log = get_logger("notifier.search")
 
@@ -35,22 +37,27 @@ async def find(connection: Connection, api: BotApi, post: Stored) -> int:
     return await _first_of(api, post, sorted(candidates))
 
 
-async def keep_the_first(connection: Connection, api: BotApi, post: Stored, sent_id: int) -> int:
-    """Of a message that was sent again, what Telegram calls the one that stays.
+async def keep_the_first(connection: Connection, api: BotApi, post: Stored, sent_id: int) -> None:
+    """Of a message that was sent again, and recorded so, takes the second away where the first is found.
 
     In a group with many people that the bot does not hear, the first may lie far after what was last known;
-    the second one's id says where the search ends. Where the first is found, the second is taken away.
+    the second one's id says where the search ends. As well as it goes: two are better than none.
     """
     if post.chat_id > 0 or not post.floor:
-        return sent_id
+        return
     lowest = max(post.floor + 1 + LOOK_AT, sent_id - LOOK_BACK)
     candidates = set(range(lowest, sent_id)) - await posts.known_ids(connection, post.chat_id, post.floor)
-    first_id = await _first_of(api, post, sorted(candidates, reverse=True))
-    if not first_id:
-        return sent_id
-    await api.delete(post.chat_id, sent_id)
+    try:
+        async with asyncio.timeout(LOOK_BACK_S):
+            first_id = await _first_of(api, post, sorted(candidates, reverse=True))
+            if not first_id:
+                return
+            await api.delete(post.chat_id, sent_id)
+    except (Trouble, TimeoutError) as trouble:
+        _log.info("whether a message stands twice was not found out", post_id=post.id, detail=str(trouble))
+        return
+    await posts.is_called(connection, post, first_id)
     _log.info("a message was there already; the second one is taken away", post_id=post.id)
-    return first_id
 
 
 async def _first_of(api: BotApi, post: Stored, candidates: Iterable[int]) -> int:

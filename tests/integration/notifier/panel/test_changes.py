@@ -326,3 +326,33 @@ async def test_a_page_that_never_was_is_the_first(label: FakeLabel, data: str) -
     shown = await label.press(VIEWER, data)
     assert not shown.alert
     assert text_of(shown.screen)
+
+
+async def test_a_name_that_ends_like_an_order_is_a_name(label: FakeLabel) -> None:
+    blink, turn = await label.take_on("Blink 182"), await label.take_on("Turn On")
+    await label.take_on("Turning Tables 45")
+    limits = db.GetBudgetsRequest(artist_id=blink)
+    before = await label.peers.artist_db.GetBudgets(limits, timeout=CALL_S)
+    for person in (VIEWER, OPERATOR):
+        assert "Blink 182" in text_of(await label.send(person, "/budget artist Blink 182"))
+        # Also where it is the beginning of a name.
+        assert "Turning Tables" in text_of(await label.send(person, "/budget artist Turning Tables 4"))
+    assert await label.peers.artist_db.GetBudgets(limits, timeout=CALL_S) == before
+    await label.send(OPERATOR, "/autopilot Turn On")
+    assert not (await label.artist(turn)).autopilot_enabled
+    await label.send(OPERATOR, "/autopilot Turn On on")
+    assert (await label.artist(turn)).autopilot_enabled
+
+
+async def test_a_yes_to_some_is_no_yes_to_more(label: FakeLabel) -> None:
+    first, second = await label.take_on("One"), await label.take_on("Two")
+    await label.send(OPERATOR, "/pause One")
+    yes = next(data for data in buttons(await label.send(OPERATOR, "/resume all")).values() if data[0] == "c")
+    await label.send(OPERATOR, "/pause Two")
+    asked_anew = await label.press(OPERATOR, yes)
+    assert "2 artists would be resumed" in text_of(asked_anew.screen)
+    assert (await label.artist(first)).state == db.ARTIST_STATE_PAUSED
+    again = next(data for data in buttons(asked_anew.screen).values() if data[0] == "c")
+    await label.press(OPERATOR, again)
+    for artist_id in (first, second):
+        assert (await label.artist(artist_id)).state == db.ARTIST_STATE_ACTIVE

@@ -257,3 +257,76 @@ async def test_a_question_that_an_older_version_stored_is_asked(notifier: Start,
         card = await bed.telegram.wait_for(CHAT, lambda message: message.buttons)
         assert "Approved by Vera" in await bed.press(VERA, card, "✅ Approve")
         assert bed.peers.asked[0].content_digest == request.content_digest
+
+
+async def test_a_slow_look_of_one_keeps_nobody_elses_press_waiting(notifier: Start) -> None:
+    async with notifier() as bed:
+        card = await bed.ask(bed.peers.song())
+        bed.peers.slow.add("ListRuns")
+        await bed.telegram.say(PAUL, PAUL, "/runs")
+        await bed.peers.slowed.wait()
+        assert "Approved" in await bed.press(VERA, card, "✅ Approve")
+        bed.peers.slow.clear()
+
+
+async def test_who_waits_for_a_change_can_look_meanwhile(notifier: Start) -> None:
+    async with notifier() as bed:
+        bed.peers.away.add("GetRun")
+        await bed.telegram.say(OLA, OLA, "/retry run_00000000000000000000000001")
+        await bed.telegram.wait_for(
+            OLA, lambda message: "is kept and done as soon as it does" in message.words
+        )
+        await bed.telegram.say(OLA, OLA, "/help")
+        await bed.telegram.wait_for(OLA, lambda message: "/artists" in message.words)
+
+
+async def test_a_change_that_is_waited_for_too_long_is_given_up(notifier: Start, db: Database) -> None:
+    async with notifier() as bed:
+        card = await bed.ask(bed.peers.song())
+        bed.peers.away |= {"GetRun", "DecideRun"}
+        await bed.telegram.say(OLA, OLA, "/retry run_00000000000000000000000001")
+        await bed.telegram.wait_for(OLA, lambda message: "is kept" in message.words)
+        await bed.press(VERA, card, "✅ Approve")
+        async with db.acquire() as connection:
+            await connection.execute(
+                "UPDATE updates SET received_at = received_at - interval '1 hour', "
+                "next_attempt_at = clock_timestamp() WHERE done_at IS NULL"
+            )
+        await bed.telegram.wait_for(OLA, lambda message: "was not done" in message.words)
+        # A decision is kept, however long it takes.
+        bed.peers.away.clear()
+        await bed.now(card, lambda message: "Approved by Vera" in message.words)
+
+
+async def test_the_search_for_a_double_that_fails_makes_no_third(notifier: Start) -> None:
+    async with notifier(notifier_retry_max_s=0.2) as bed:
+        await notice(bed, "zero")
+        await said(bed, "zero")
+        for number in range(30):
+            await bed.telegram.say(PAUL, CHAT, f"chatter {number}")
+        bed.telegram.fail("sendMessage", "lost_answer", 1)
+        bed.telegram.fail("deleteMessage", "502")
+        await notice(bed, "one")
+        await notice(bed, "two")
+        await said(bed, "two")
+        assert sum("one" in message.words for message in bed.telegram.messages(CHAT)) == 2
+        rows = (await bed.stub.ListMessages(pb.ListMessagesRequest())).messages
+        assert {message.deliveries[0].state for message in rows} == {pb.Delivery.STATE_SENT}
+
+
+async def test_what_may_have_been_sent_is_settled_before_anything_else_is(notifier: Start) -> None:
+    async with notifier(notifier_retry_base_s=0.3, notifier_retry_max_s=0.4) as bed:
+        card = await bed.ask(bed.peers.song())
+        await bed.press(VERA, card, "❌ Reject")
+        menu = await bed.now(card, lambda message: "📝 Another reason" in message.labels)
+        bed.telegram.fail("sendMessage", "lost_answer", 2)
+        await notice(bed, "notice")
+        await said(bed, "notice")
+        await bed.press(VERA, menu, "📝 Another reason")
+        prompt = await said(bed, "Why is it rejected")
+        await notice(bed, "after")
+        await said(bed, "after")
+        assert sum("notice" in message.words for message in bed.telegram.messages(CHAT)) == 1
+        # The prompt may stand there twice; a reply to either is about its question.
+        await bed.telegram.say(VERA, CHAT, "too dull", reply_to=prompt)
+        await bed.now(card, lambda message: "too dull" in message.words)

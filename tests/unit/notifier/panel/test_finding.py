@@ -92,7 +92,7 @@ def test_what_is_no_amount_is_refused_with_an_example(given: str) -> None:
     ],
 )
 def test_a_budget_is_changed_only_where_an_amount_is_given(rest: str, changes: bool) -> None:
-    assert orders.changes_budget(rest) is changes
+    assert orders.names_an_amount(rest) is changes
 
 
 @pytest.mark.parametrize(
