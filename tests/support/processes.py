@@ -8,8 +8,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 import grpc
@@ -19,11 +20,25 @@ REPO = Path(__file__).resolve().parents[2]
 SERVICES = ("scheduler", "artist_db", "orchestrator", "release", "notifier", "error_analyzer")
 
 
+_FIRST_PORT, _PORTS_A_WORKER = 11_000, 2_500
+"""Below the ports that the system gives to outgoing connections, so that none of those is in the way."""
+_ports: Iterator[int] | None = None
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, and that no other call gets, here or in another test process."""
+    global _ports
+    if _ports is None:
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+        first = _FIRST_PORT + worker * _PORTS_A_WORKER
+        # Not always the same ones: those of the run before may still be closing.
+        start = os.getpid() * 37 % _PORTS_A_WORKER
+        _ports = cycle(first + (start + step) % _PORTS_A_WORKER for step in range(_PORTS_A_WORKER))
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: a cycle does not end")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
