@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -42,12 +42,6 @@ class QuietHours:
         if self.start < self.end:
             return self.start <= now < self.end
         return now >= self.start or now < self.end
-
-    def over_at(self, moment: datetime, where: ZoneInfo) -> datetime:
-        """When the quiet around that moment ends, in UTC."""
-        local = moment.astimezone(where)
-        day = local.date() if local.time() < self.end else local.date() + timedelta(days=1)
-        return datetime.combine(day, self.end, where).astimezone(UTC)
 
 
 def told(moment: datetime, where: ZoneInfo) -> str:

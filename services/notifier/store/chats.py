@@ -23,19 +23,17 @@ async def saw_message(connection: Connection, chat_id: int, message_id: int) -> 
     )  # fmt: skip
 
 
-async def hold(connection: Connection, chat_id: int, delay_s: float, trouble: str) -> int:
-    """Sends nothing to the chat for a while; how often that was so in a row."""
-    failures: int = await connection.fetchval(
+async def hold(connection: Connection, chat_id: int, delay_s: float, trouble: str) -> None:
+    """Sends nothing to the chat for a while, and counts that."""
+    await connection.execute(
         """
         INSERT INTO chats AS chat (chat_id, not_before, failures, trouble)
         VALUES ($1, clock_timestamp() + make_interval(secs => $2), 1, $3)
         ON CONFLICT (chat_id) DO UPDATE SET not_before = excluded.not_before,
             failures = chat.failures + 1, trouble = excluded.trouble
-        RETURNING failures
         """,
         chat_id, delay_s, trouble,
     )  # fmt: skip
-    return failures
 
 
 async def pace(connection: Connection, chat_id: int, delay_s: float) -> None:

@@ -223,12 +223,6 @@ class BotApi:
             return (await self._bot.get_me()).username or ""
         raise AssertionError("unreachable: the call returns or raises")
 
-    async def chat_title(self, chat_id: int) -> str:
-        """How a chat is called; ChatClosed where the bot may not see it."""
-        async with self._call():
-            return (await self._bot.get_chat(chat_id)).effective_name or str(chat_id)
-        raise AssertionError("unreachable: the call returns or raises")
-
     @asynccontextmanager
     async def _call(self, *, files: bool = False, more_s: float = 0.0) -> AsyncIterator[None]:
         try:

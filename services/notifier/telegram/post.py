@@ -1,7 +1,7 @@
 """One call of the Bot API that sends or changes a message, as it is kept until it is done."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -128,7 +128,7 @@ class Stored:
     """A try began, and nobody knows how it ended."""
     floor: int
     """The greatest message id known in the chat before that try; 0: none was."""
-    target: int | None = field(default=None)
+    target: int | None = None
     """Of an edit: what Telegram calls the message that it changes; None where that was not sent."""
     unread: int = 0
     """How often it could not be sent for a reason of ours, such as a file that is not to be had."""
