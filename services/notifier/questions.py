@@ -24,7 +24,7 @@ async def ask(
     It is over itself where its end was told before it came. Locked by run, so that a question and its end
     that come at the same time see each other.
     """
-    await _lock(connection, request.run_id)
+    await approvals.lock_run(connection, request.run_id)
     for older in await approvals.undecided_of_run(connection, request.run_id):
         replaced = Verdict("", "", None, f"take {request.take_number or 1} has taken its place")
         await close(connection, older, replaced, where)
@@ -40,19 +40,13 @@ async def end(
     connection: Connection, run_id: str, content_digest: str, ended: Verdict, where: ZoneInfo
 ) -> int:
     """Ends the question about this content, or with an empty digest all of the run; how many were open."""
-    await _lock(connection, run_id)
+    await approvals.lock_run(connection, run_id)
     undecided = await approvals.undecided_of_run(connection, run_id, content_digest)
     if not await approvals.was_asked(connection, run_id, content_digest):
         await approvals.keep_closing(connection, run_id, content_digest, ended)
     for approval in undecided:
         await close(connection, approval, ended, where)
     return len(undecided)
-
-
-async def _lock(connection: Connection, run_id: str) -> None:
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('notifier run ' || $1, 0))", run_id
-    )
 
 
 async def close(connection: Connection, approval: Approval, ended: Verdict, where: ZoneInfo) -> None:

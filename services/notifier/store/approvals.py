@@ -151,6 +151,13 @@ async def close(connection: Connection, message_id: str, ended: Verdict) -> None
     )  # fmt: skip
 
 
+async def lock_run(connection: Connection, run_id: str) -> None:
+    """Questions of the run come and end one after the other until this transaction ends."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('notifier run ' || $1, 0))", run_id
+    )
+
+
 async def keep_closing(connection: Connection, run_id: str, content_digest: str, ended: Verdict) -> None:
     """Notes that a question is over, whether it has come already or is still to come."""
     await connection.execute(

@@ -36,6 +36,25 @@ async def hold(connection: Connection, chat_id: int, delay_s: float, trouble: st
     )  # fmt: skip
 
 
+async def lock(connection: Connection, chat_id: int, *, frozen_s: int) -> bool:
+    """Whether this session alone serves the chat from now on, until `unlock` or its end, which comes by
+    itself where it says nothing for `frozen_s`."""
+    got: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_lock(hashtextextended('notifier chat ' || $1::text, 0))", str(chat_id)
+    )
+    if got:
+        await connection.execute(f"SET idle_session_timeout = '{frozen_s}s'")
+    return got
+
+
+async def unlock(connection: Connection, chat_id: int) -> None:
+    """Others may serve the chat, and the session is as it was."""
+    await connection.execute("RESET idle_session_timeout")
+    await connection.execute(
+        "SELECT pg_advisory_unlock(hashtextextended('notifier chat ' || $1::text, 0))", str(chat_id)
+    )
+
+
 async def pace(connection: Connection, chat_id: int, delay_s: float) -> None:
     """Sends nothing to the chat for a moment, though nothing is wrong."""
     await connection.execute(

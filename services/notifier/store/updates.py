@@ -57,8 +57,10 @@ async def keep(connection: Connection, updates: Sequence[tuple[int, str, dict[st
     return len(rows)
 
 
-async def claim(connection: Connection) -> Update | None:
-    """The next update that nobody is at, locked until this transaction ends."""
+async def claim(connection: Connection, *, frozen_s: int) -> Update | None:
+    """The next update that nobody is at, locked until this transaction ends: at the latest when its session
+    has said nothing for `frozen_s`."""
+    await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{frozen_s}s'")
     row = await connection.fetchrow(_CLAIM)
     return Update(row["update_id"], row["body"], row["attempts"], row["age_s"]) if row is not None else None
 

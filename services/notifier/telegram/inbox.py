@@ -104,9 +104,7 @@ class Inbox:
         """Works off the next update; False where none is due."""
         answer: Answer | None = None
         async with self._db.transaction() as connection:
-            # A process that hangs in the middle of an update loses it to another.
-            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_S}s'")
-            update = await updates.claim(connection)
+            update = await updates.claim(connection, frozen_s=FROZEN_S)
             if update is None:
                 return False
             with bind_context(update_id=str(update.id)):

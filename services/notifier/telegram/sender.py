@@ -13,8 +13,6 @@ AT_ONCE = 4
 """Chats that are served at the same time."""
 SOON_S = 3.0
 """A chat whose turn comes so soon is waited for."""
-_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('notifier chat ' || $1::text, 0))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('notifier chat ' || $1::text, 0))"
 
 _log = get_logger("notifier.sender")
 
@@ -97,16 +95,15 @@ class Sender:
     async def serve(self, chat_id: int) -> None:
         """Sends what is due in a chat, unless another process is at it."""
         async with self._db.acquire() as connection:
-            if not await connection.fetchval(_LOCK, str(chat_id)):
+            if not await chats.lock(connection, chat_id, frozen_s=self._frozen_s):
                 return
             try:
-                await connection.execute(f"SET idle_session_timeout = '{self._frozen_s}s'")
                 while not self._closing.is_set() and await self._step(connection, chat_id):
                     continue
             finally:
                 # The pool resets nothing: a lock that stayed would shut this chat for good.
                 if not connection.is_closed():
-                    await asyncio.shield(_let_go(connection, chat_id))
+                    await asyncio.shield(chats.unlock(connection, chat_id))
 
     async def _step(self, connection: Connection, chat_id: int) -> bool:
         """False where nothing is due soon."""
@@ -117,8 +114,3 @@ class Sender:
             await pause(self._closing, timeout_s=wait_s)
             return True
         return await self._outbox.step(connection, chat_id)
-
-
-async def _let_go(connection: Connection, chat_id: int) -> None:
-    await connection.execute("RESET idle_session_timeout")
-    await connection.execute(_UNLOCK, str(chat_id))
