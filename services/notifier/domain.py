@@ -12,6 +12,11 @@ from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 MAX_TITLE = 200
 MAX_BODY = 4_000
 
+_MARKS = {
+    ReviewCheck.OUTCOME_PASS: "✅",
+    ReviewCheck.OUTCOME_WARN: "⚠️",
+    ReviewCheck.OUTCOME_FAIL: "❌",
+}
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -128,6 +133,24 @@ def review_doubts(review: Review) -> list[str]:
         for check in review.checks
         if check.outcome in (ReviewCheck.OUTCOME_WARN, ReviewCheck.OUTCOME_FAIL)
     ]
+
+
+def review_checks(review: Review) -> list[str]:
+    """Every check in a line: how it came out, its number, what is allowed, and what there is to say."""
+    return [f"{_MARKS.get(check.outcome, '·')} {_check(check)}" for check in review.checks]
+
+
+def _check(check: ReviewCheck) -> str:
+    if check.HasField("minimum") and check.HasField("maximum"):
+        allowed = f" ({check.minimum:.4g} to {check.maximum:.4g})"
+    elif check.HasField("minimum"):
+        allowed = f" (at least {check.minimum:.4g})"
+    elif check.HasField("maximum"):
+        allowed = f" (at most {check.maximum:.4g})"
+    else:
+        allowed = ""
+    said = f": {check.message}" if check.message and check.outcome != ReviewCheck.OUTCOME_PASS else ""
+    return f"{check.name} {check.measured:.4g}{allowed}{said}"
 
 
 def expiry(request: RequestApprovalRequest) -> datetime | None:

@@ -9,7 +9,7 @@ from aiartist.common.v1.audio_pb2 import Review
 from aiartist.common.v1.brief_pb2 import Brief, ModelUse, Section
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_AUTOPILOT, SILENCE_ANSWER_EXPIRE
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
-from services.notifier.domain import expiry, review_doubts
+from services.notifier.domain import expiry, review_checks, review_doubts
 from services.notifier.hours import told
 from services.notifier.peers import Song
 from services.notifier.store.approvals import Approval, TakeOnOffer, Verdict
@@ -17,6 +17,7 @@ from services.notifier.telegram.post import Button, File, Keyboard, Post, Shape,
 from services.notifier.telegram.text import (
     CAPTION_MOST,
     MESSAGE_MOST,
+    NOTHING,
     Rich,
     bold,
     fitting,
@@ -33,6 +34,8 @@ FOR_THE_ANSWER = 300
 TAKES_MOST = 4
 """Takes on offer at once; Telegram shows that many buttons in a row legibly."""
 _DOUBTS_MOST = 6
+_CHECKS_MOST = 30
+_CHECK_MOST = 120
 
 QUICK_REASONS = {
     "words": "The lyrics do not work",
@@ -85,11 +88,11 @@ def question(
     others = [take for take in offered if take.id != request.take_id and take.id not in shown]
     room = CAPTION_MOST - FOR_THE_ANSWER
     header = [_headline(request.title, request.artist_name), _about(song.brief.brief, request.take_number)]
-    posts = _opening(header, song, current, silent=silent)
+    review = current.review if current.id else request.review
+    posts = _opening(header, song, current, silent=silent, more=_check_list(review))
     for take in others:
         facts = fitting([bold(f"Take {take.take_number}"), *take_facts(take.review)], room)
         posts.append(_audio(take, request, facts, silent=True))
-    review = current.review if current.id else request.review
     closing = [
         bold(f"Release “{one_line(request.title, 80) or 'untitled'}”?"),
         *measured(review),
@@ -276,23 +279,45 @@ def _about(brief: Brief, take_number: int) -> Rich:
     return plain(" · ".join(one_line(fact, 60) for fact in facts if fact))
 
 
-def _opening(header: Sequence[Rich], song: Song, take: StoredTake, *, silent: bool) -> list[Post]:
-    """The cover with the title, and the lyrics: with them where they fit, else in a message after it."""
+def _opening(
+    header: Sequence[Rich], song: Song, take: StoredTake, *, silent: bool, more: Rich = NOTHING
+) -> list[Post]:
+    """The cover with the title, then the lyrics and `more`: with them where they fit, else in messages after
+    it."""
     words = lyrics(song.brief.brief)
-    both = joined([*header, quote(plain(words), folded=True)])
-    if both.size <= CAPTION_MOST:
-        return [_picture(take.cover, both.html, silent=silent)]
+    sung = joined([*header, quote(plain(words), folded=True)])
+    everything = joined([sung, more])
+    if everything.size <= CAPTION_MOST:
+        return [_picture(take.cover, everything.html, silent=silent)]
+    if sung.size <= CAPTION_MOST:
+        return [_picture(take.cover, sung.html, silent=silent), *_messages(more)]
+    cover = _picture(take.cover, fitting(header, CAPTION_MOST).html, silent=silent)
     if not words:
-        return [_picture(take.cover, fitting(header, CAPTION_MOST).html, silent=silent)]
+        return [cover, *_messages(more)]
     text = Rich()
     for kept in (words, _shortened(words)):
         text = joined([bold("Lyrics"), quote(plain(kept), folded=True)])
         if text.size <= MESSAGE_MOST:
             break
-    return [
-        _picture(take.cover, fitting(header, CAPTION_MOST).html, silent=silent),
-        Post(text.html, silent=True),
-    ]
+    return [cover, *_messages(text, more)]
+
+
+def _messages(*texts: Rich) -> list[Post]:
+    """These texts as one message where they fit, else as one each; none for nothing."""
+    whole = joined(texts)
+    kept = [whole] if whole.size <= MESSAGE_MOST else texts
+    return [Post(text.html, silent=True) for text in kept if text]
+
+
+def _check_list(review: Review) -> Rich:
+    """Every check of the review with its number and what is allowed, folded away."""
+    lines = [one_line(line, _CHECK_MOST) for line in review_checks(review)]
+    shown = lines[:_CHECKS_MOST]
+    if len(lines) > len(shown):
+        shown.append(f"… and {len(lines) - len(shown)} more")
+    passed = sum(check.outcome == check.OUTCOME_PASS for check in review.checks)
+    headline = bold(f"Review: {passed} of {len(review.checks)} checks passed")
+    return joined([headline, quote(plain("\n".join(shown)), folded=True)]) if shown else NOTHING
 
 
 def lyrics(brief: Brief) -> str:

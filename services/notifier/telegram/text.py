@@ -64,6 +64,9 @@ class Rich:
         return bool(self.html)
 
 
+NOTHING = Rich()
+
+
 def plain(text: str) -> Rich:
     """Text as it is, over one line or more."""
     cleaned = clean(text)

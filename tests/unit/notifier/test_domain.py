@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aiartist.common.v1.audio_pb2 import Artifact, Review, ReviewCheck
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
-from services.notifier.domain import MAX_BODY, MAX_TITLE, question, retry_delay_s, review_facts
+from services.notifier.domain import MAX_BODY, MAX_TITLE, question, retry_delay_s, review_checks, review_facts
 
 
 def a_request(**changes: object) -> RequestApprovalRequest:
@@ -61,6 +61,25 @@ def test_a_question_without_names_falls_back_to_ids():
 
 def test_a_review_that_was_never_made_has_no_facts():
     assert review_facts(Review()) == ""
+
+
+def test_every_check_is_told_with_its_number_and_what_is_allowed():
+    review = Review()
+    review.checks.add(name="true_peak_dbtp", outcome=ReviewCheck.OUTCOME_PASS, measured=-1.23, maximum=-1)
+    review.checks.add(
+        name="duration_s", outcome=ReviewCheck.OUTCOME_PASS, measured=182, minimum=170, maximum=190
+    )
+    review.checks.add(
+        name="stereo_correlation", outcome=ReviewCheck.OUTCOME_FAIL, measured=-0.9, minimum=-0.3,
+        message="-0.9 is less than -0.3",
+    )  # fmt: skip
+    review.checks.add(name="key_distance", outcome=ReviewCheck.OUTCOME_WARN, measured=2, message="no key")
+    assert review_checks(review) == [
+        "✅ true_peak_dbtp -1.23 (at most -1)",
+        "✅ duration_s 182 (170 to 190)",
+        "❌ stereo_correlation -0.9 (at least -0.3): -0.9 is less than -0.3",
+        "⚠️ key_distance 2: no key",
+    ]
 
 
 def test_a_failed_review_says_so_in_capitals():

@@ -1,5 +1,6 @@
 """One bad message, update, chat or file stops nothing but itself."""
 
+import asyncio
 import itertools
 
 import grpc
@@ -310,8 +311,19 @@ async def test_the_search_for_a_double_that_fails_makes_no_third(notifier: Start
         await notice(bed, "two")
         await said(bed, "two")
         assert sum("one" in message.words for message in bed.telegram.messages(CHAT)) == 2
+        # What Telegram shows is recorded a moment later.
+        rows = [(await recorded(bed, title)).deliveries[0].state for title in ("zero", "one", "two")]
+        assert rows == [pb.Delivery.STATE_SENT] * 3
+
+
+async def recorded(bed: Bed, title: str) -> pb.Message:
+    """The message once it is settled."""
+    while True:
         rows = (await bed.stub.ListMessages(pb.ListMessagesRequest())).messages
-        assert {message.deliveries[0].state for message in rows} == {pb.Delivery.STATE_SENT}
+        message = next(row for row in rows if title in row.title)
+        if message.deliveries and message.deliveries[0].state != pb.Delivery.STATE_WAITING:
+            return message
+        await asyncio.sleep(0.02)
 
 
 async def test_what_may_have_been_sent_is_settled_before_anything_else_is(notifier: Start) -> None:

@@ -186,7 +186,7 @@ async def test_markup_in_names_titles_and_lyrics_is_shown_and_not_obeyed(notifie
             assert "\u202e" not in message.words
         cover = bed.telegram.messages(CHAT)[0]
         assert '</b><a href="https://evil.example">Win</a>' in cover.covered("bold")
-        [lyrics] = cover.covered("expandable_blockquote")
+        lyrics, _checks = cover.covered("expandable_blockquote")
         assert "✅ Approved by Vera" in lyrics
         assert card.buttons
 

@@ -90,6 +90,20 @@ def test_takes_that_the_chat_has_are_offered_and_not_sent_again() -> None:
     assert [button.text for button in asked.posts[-1].keyboard[0]] == ["✅ Take 1", "✅ Take 2", "✅ Take 3"]
 
 
+def test_every_check_of_the_review_is_there_folded_away() -> None:
+    made = take(1)
+    for number in range(40):
+        made.review.checks.add(
+            name=f"check_{number}", outcome=ReviewCheck.OUTCOME_PASS, measured=number, maximum=50
+        )
+    brief = Brief(title="Neon Rain")
+    brief.sections.add(kind=Section.KIND_VERSE, lines=["la " * 20] * 20)
+    asked = ask(request(), Song(StoredBrief(brief=brief), (made,)))
+    [text] = [visible(post) for post in asked.posts if post.shape is Shape.TEXT]
+    assert "Review: 40 of 40 checks passed" in text
+    assert "✅ check_29 29 (at most 50)\n… and 10 more" in text
+
+
 def test_of_many_takes_the_newest_are_offered() -> None:
     song = Song(takes=tuple(take(number) for number in range(1, 9)))
     asked = ask(request(take_id="tak_8", take_number=8), song)
