@@ -1,6 +1,6 @@
 """A cover from a persona and a brief: the same two give the same bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -13,10 +13,13 @@ from services.release.cover.fields import SIZE, Field, Rng, paint, smoothstep
 from services.release.cover.identity import Identity, identity
 from services.release.cover.lettering import Block, Lettering, draw_line, set_type
 from services.release.cover.motifs import MOTIFS
+from services.release.cover.picture import fit
 
 CONTRAST = 4.5
 """Least contrast of type with anything behind it (WCAG 2 AA for small text)."""
 MOST_BYTES = 9_500_000
+PICTURE = "picture"
+"""Stands for the motif where an image model drew."""
 THUMBNAIL_SIZE = 320
 MOST_THUMBNAIL_BYTES = 200_000
 _SPARE = 1.08
@@ -33,6 +36,7 @@ class Cover:
     jpeg: bytes
     """3000 x 3000, sRGB, baseline."""
     motif: str
+    """`picture` where an image model drew what is behind the type."""
     typeface: str
     seed: int
     transliterated: tuple[str, ...]
@@ -43,13 +47,24 @@ class Cover:
     """The same for the name."""
 
 
-def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> Cover:
-    """Draws the cover of a song. Up to two seconds of one core."""
-    chosen, lettering = _design(persona, brief)
+def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief, picture: bytes | None = None) -> Cover:
+    """Draws the cover of a song. Up to two seconds of one core.
+
+    `picture` is an image model's, as a file; without one, the artist's motif is drawn. Raises
+    `UnusablePicture` where no cover can be made of it.
+    """
+    chosen, lettering = _design(persona, brief, pictured=picture is not None)
     rng = np.random.default_rng(chosen.seed)
-    canvas = MOTIFS[chosen.motif](rng, chosen.palette, quiet_rows(lettering))
-    inks = [(block, _make_readable(canvas, block, chosen)) for block in (lettering.title, lettering.name)]
-    canvas = _grained(canvas, rng)
+    if picture is None:
+        canvas = MOTIFS[chosen.motif](rng, chosen.palette, quiet_rows(lettering))
+    else:
+        canvas = fit(picture, chosen.palette.ground)
+    inks = [
+        (block, _make_readable(canvas, block, chosen, _ground(canvas, block, chosen, picture)))
+        for block in (lettering.title, lettering.name)
+    ]
+    if picture is None:
+        canvas = _grained(canvas, rng)
     draw = ImageDraw.Draw(canvas)
     for block, ink in inks:
         for line in block.lines:
@@ -57,9 +72,11 @@ def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> Cover:
     return _cover(_jpeg(canvas, MOST_BYTES), chosen, lettering)
 
 
-def describe_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief, jpeg: bytes) -> Cover:
+def describe_cover(
+    persona: persona_pb2.Persona, brief: brief_pb2.Brief, jpeg: bytes, *, pictured: bool = False
+) -> Cover:
     """A cover that was drawn before, with how it was made; draws nothing."""
-    return _cover(jpeg, *_design(persona, brief))
+    return _cover(jpeg, *_design(persona, brief, pictured=pictured))
 
 
 def draw_thumbnail(jpeg: bytes) -> bytes:
@@ -69,8 +86,12 @@ def draw_thumbnail(jpeg: bytes) -> bytes:
         return _jpeg(image, MOST_THUMBNAIL_BYTES)
 
 
-def _design(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> tuple[Identity, Lettering]:
+def _design(
+    persona: persona_pb2.Persona, brief: brief_pb2.Brief, *, pictured: bool
+) -> tuple[Identity, Lettering]:
     chosen = identity(persona, brief)
+    if pictured:
+        chosen = replace(chosen, motif=PICTURE)
     return chosen, set_type(brief.title, persona.name, chosen.typeface, chosen.layout)
 
 
@@ -103,12 +124,19 @@ def _is_low(box: tuple[int, int, int, int]) -> bool:
     return box[1] + box[3] > SIZE
 
 
-def _make_readable(canvas: Image.Image, block: Block, chosen: Identity) -> Colour:
+def _ground(canvas: Image.Image, block: Block, chosen: Identity, picture: bytes | None) -> Colour:
+    """What type is seen against: the palette's ground, or what a picture has there on the whole."""
+    if picture is None:
+        return chosen.palette.ground
+    return Colour(*(float(part) for part in _behind(canvas, block).mean(axis=0)))
+
+
+def _make_readable(canvas: Image.Image, block: Block, chosen: Identity, ground: Colour) -> Colour:
     """Veils what is behind a block as little as its contrast needs; the ink to write it with."""
     palette = chosen.palette
     ink, veil = max(
         ((palette.light, palette.dark), (palette.dark, palette.light)),
-        key=lambda pair: contrast(_luminance(pair[0]), _luminance(palette.ground)),
+        key=lambda pair: contrast(_luminance(pair[0]), _luminance(ground)),
     )
     if contrast(_luminance(ink), _luminance(palette.ground)) >= CONTRAST * _SPARE:
         veil = palette.ground

@@ -138,6 +138,11 @@ def writable(text: str, typeface: str) -> tuple[str, tuple[str, ...]]:
     return result, tuple(dict.fromkeys(missing))
 
 
+def typeface_font(typeface: str, size: int) -> Font:
+    """A typeface of covers at a size in pixels, for what else is written of a song."""
+    return _font(typeface, size)
+
+
 @lru_cache(maxsize=64)
 def _font(typeface: str, size: int) -> Font:
     package, file, _ = _FILES[typeface]
