@@ -157,3 +157,21 @@ async def test_a_message_may_have_sixteen_megabytes() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await running.stub.call("Say", EchoRequest(text=big + "x" * 2_000), timeout=60)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_pings_that_come_in_a_bunch_end_no_call() -> None:
+    async def slowly(request: Any, context: Any) -> str:
+        # A client leaves a second between two pings; after three that come too early a server would go away.
+        await asyncio.sleep(6)
+        return "done"
+
+    hasty = [
+        ("grpc.keepalive_time_ms", 30),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    async with (
+        running_echo(slowly) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.app.port}", options=hasty) as channel,
+    ):
+        assert await EchoStub(channel).call("Say", REQUEST, timeout=60) == ["done"]
