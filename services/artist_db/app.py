@@ -22,7 +22,7 @@ async def build(settings: Settings) -> App:
             Database.open(settings.dsn(), schema=SCHEMA, pool_size=HOLD_CONNECTIONS, durable=False)
         )
         app.serve(
-            ArtistDbServicer(db, holds, settings.budget_limits()),
+            ArtistDbServicer(db, holds, settings.budget_limits(), settings.code_prefixes()),
             add_ArtistDbServiceServicer_to_server,
             artist_db_pb2.DESCRIPTOR,
             port=settings.port,

@@ -1,12 +1,34 @@
-"""ArtistDbService, put together from its five rooms."""
+"""ArtistDbService, put together from its rooms."""
 
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceServicer
+from services.artist_db.domain.budgets import Limits
+from services.artist_db.domain.codes import Prefixes
 from services.artist_db.rpc.artists import ArtistRpcs
 from services.artist_db.rpc.budgets import BudgetRpcs
+from services.artist_db.rpc.codes import CodeRpcs
 from services.artist_db.rpc.errors import ErrorRpcs
+from services.artist_db.rpc.films import FilmRpcs
+from services.artist_db.rpc.fingerprints import FingerprintRpcs
 from services.artist_db.rpc.model_calls import ModelCallRpcs
+from services.artist_db.rpc.publications import PublicationRpcs
 from services.artist_db.rpc.songs import SongRpcs
+from services.chassis.database import Database
 
 
-class ArtistDbServicer(ArtistRpcs, SongRpcs, ModelCallRpcs, BudgetRpcs, ErrorRpcs, ArtistDbServiceServicer):
+class ArtistDbServicer(
+    ArtistRpcs,
+    SongRpcs,
+    PublicationRpcs,
+    FingerprintRpcs,
+    FilmRpcs,
+    CodeRpcs,
+    ModelCallRpcs,
+    BudgetRpcs,
+    ErrorRpcs,
+    ArtistDbServiceServicer,
+):
     """Maps messages to domain and store and back; nothing more."""
+
+    def __init__(self, db: Database, holds: Database, limits: Limits, prefixes: Prefixes) -> None:
+        super().__init__(db, holds, limits)
+        self._prefixes = prefixes

@@ -42,10 +42,20 @@ class Page:
         return kept, self.next_token(key(kept[-1]))
 
 
-def page_request(request: _ListRequest, *, filters: Sequence[object] = (), keys: int = 2) -> Page:
-    """Reads `page_size` and `page_token`. InvalidInput or PageTokenError where they are wrong."""
-    if not 0 <= request.page_size <= MAX_SIZE:
-        raise InvalidInput([FieldViolation("page_size", f"must be 1 to {MAX_SIZE}, is {request.page_size}")])
+def page_request(
+    request: _ListRequest,
+    *,
+    filters: Sequence[object] = (),
+    keys: int = 2,
+    most: int = MAX_SIZE,
+    usual: int = DEFAULT_SIZE,
+) -> Page:
+    """Reads `page_size` and `page_token`. InvalidInput or PageTokenError where they are wrong.
+
+    Lists of large rows have a lower `most`, so that a page fits a message.
+    """
+    if not 0 <= request.page_size <= most:
+        raise InvalidInput([FieldViolation("page_size", f"must be 1 to {most}, is {request.page_size}")])
     fingerprint = hashlib.sha256(repr(tuple(filters)).encode()).hexdigest()[:16]
     after: tuple[str, ...] | None = None
     if request.page_token:
@@ -56,4 +66,4 @@ def page_request(request: _ListRequest, *, filters: Sequence[object] = (), keys:
         if told != fingerprint or len(values) != keys or not all(isinstance(v, str) for v in values):
             raise PageTokenError
         after = tuple(values)
-    return Page(request.page_size or DEFAULT_SIZE, after, fingerprint)
+    return Page(request.page_size or usual, after, fingerprint)

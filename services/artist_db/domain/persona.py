@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from aiartist.common.v1.persona_pb2 import Persona
 from services.artist_db.domain.checks import Checks, shown
+from services.artist_db.domain.genres import GENRES, genre_name
 
-GENRES = ("synthwave", "lofi", "house", "trap", "pop", "ambient")
 POINTS_OF_VIEW = ("first person", "second person", "third person")
 DEFAULT_LANGUAGE = "en"
-DEFAULT_DURATION_MS = 90_000
+DEFAULT_DURATION_MS = 150_000
 MIN_BPM, MAX_BPM = 40, 220
 MAX_NAME = 80
 MAX_PHRASE = 100
@@ -33,9 +33,10 @@ def name_key(name: str) -> str:
 
 
 def completed(persona: Persona) -> Persona:
-    """A copy with every default filled in: language, point of view, wanted length."""
+    """A copy with every default filled in, and with the genre's one name: language, point of view, length."""
     whole = Persona()
     whole.CopyFrom(persona)
+    whole.genre = genre_name(whole.genre)
     whole.language = whole.language or DEFAULT_LANGUAGE
     whole.voice.point_of_view = whole.voice.point_of_view or POINTS_OF_VIEW[0]
     whole.target_duration_ms = whole.target_duration_ms or DEFAULT_DURATION_MS

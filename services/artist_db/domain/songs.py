@@ -9,6 +9,8 @@ from aiartist.common.v1.decision_pb2 import VERDICT_APPROVED, VERDICT_AUTOPILOT_
 from services.artist_db.domain.checks import Checks
 
 MAX_TITLE = 80
+MAX_FINGERPRINT = 65_536
+"""Bytes, so that the longest page of them fits a message."""
 MAX_INT = 2**31 - 1
 """What a 32-bit column holds."""
 
@@ -47,13 +49,18 @@ def check_take(checks: Checks, stored: StoredTake) -> None:
     checks.phrase("take.content_digest", stored.content_digest, most=100, required=True)
     checks.pattern("take.request_digest", stored.request_digest, _SHA256, _HEX_DIGEST)
     if checks.present("take.audio", stored.HasField("audio")):
-        _check_artifact(checks, "take.audio", stored.audio)
+        check_artifact(checks, "take.audio", stored.audio)
+    if len(stored.fingerprint) > MAX_FINGERPRINT:
+        checks.add(
+            "take.fingerprint",
+            f"must have at most {MAX_FINGERPRINT:,} bytes, has {len(stored.fingerprint):,}",
+        )
     if stored.HasField("preview"):
-        _check_artifact(checks, "take.preview", stored.preview)
+        check_artifact(checks, "take.preview", stored.preview)
     if stored.HasField("cover"):
-        _check_artifact(checks, "take.cover", stored.cover)
+        check_artifact(checks, "take.cover", stored.cover)
     if stored.HasField("thumbnail"):
-        _check_artifact(checks, "take.thumbnail", stored.thumbnail)
+        check_artifact(checks, "take.thumbnail", stored.thumbnail)
 
 
 def check_release(checks: Checks, stored: StoredRelease) -> None:
@@ -70,7 +77,7 @@ def check_release(checks: Checks, stored: StoredRelease) -> None:
     if not stored.files:
         checks.add("release.files", "must have at least 1 entry, has 0")
     for index, file in enumerate(stored.files):
-        _check_artifact(checks, f"release.files[{index}]", file)
+        check_artifact(checks, f"release.files[{index}]", file)
     if checks.present("release.decision", stored.HasField("decision")) and stored.decision.verdict not in (
         VERDICT_APPROVED,
         VERDICT_AUTOPILOT_APPROVED,
@@ -92,6 +99,7 @@ def _check_content(checks: Checks, path: str, brief: Brief) -> None:
         checks.number(f"{path}.sections[{index}].bars", section.bars, least=1, most=64)
 
 
-def _check_artifact(checks: Checks, path: str, artifact: Artifact) -> None:
+def check_artifact(checks: Checks, path: str, artifact: Artifact) -> None:
+    """Notes what is wrong with a file's path and hash."""
     checks.phrase(f"{path}.path", artifact.path, most=1_000, required=True)
     checks.pattern(f"{path}.sha256", artifact.sha256, _SHA256, _HEX_DIGEST)

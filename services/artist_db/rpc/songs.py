@@ -1,18 +1,14 @@
 """Briefs, takes and releases."""
 
-from collections.abc import Sequence
-
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from services.artist_db.domain.checks import Checks
 from services.artist_db.domain.songs import check_brief, check_release, check_take
+from services.artist_db.rpc.publications import with_publications
 from services.artist_db.rpc.room import Context, Room, time_and_text
 from services.artist_db.store import songs as store
 from services.chassis.database import Connection
 from services.chassis.errors import NotFound
 from services.chassis.paging import page_request
-
-MAX_TARGET = 100
-MAX_LOCATION = 2_000
 
 
 class SongRpcs(Room):
@@ -98,25 +94,9 @@ class SongRpcs(Room):
 
         async def save(connection: Connection) -> pb.SaveReleaseResponse:
             row = await store.save_release(connection, release)
-            return pb.SaveReleaseResponse(release=(await _whole(connection, [row]))[0])
+            return pb.SaveReleaseResponse(release=(await with_publications(connection, [row]))[0])
 
         return await self._change(request, pb.SaveReleaseResponse, save)
-
-    async def RecordPublication(
-        self, request: pb.RecordPublicationRequest, context: Context
-    ) -> pb.RecordPublicationResponse:
-        checks = Checks()
-        checks.id("release_id", request.release_id)
-        checks.phrase("target", request.target, most=MAX_TARGET, required=True)
-        checks.phrase("location", request.location, most=MAX_LOCATION, required=True)
-        checks.finish()
-
-        async def publish(connection: Connection) -> pb.RecordPublicationResponse:
-            await store.publish(connection, request.release_id, request.target, request.location)
-            row = await store.release(connection, request.release_id)
-            return pb.RecordPublicationResponse(release=(await _whole(connection, [row]))[0])
-
-        return await self._change(request, pb.RecordPublicationResponse, publish)
 
     async def GetRelease(self, request: pb.GetReleaseRequest, context: Context) -> pb.GetReleaseResponse:
         _check_ids(release_id=request.release_id)
@@ -124,7 +104,7 @@ class SongRpcs(Room):
             row = await store.release(connection, request.release_id)
             if row is None:
                 raise NotFound("release", request.release_id)
-            return pb.GetReleaseResponse(release=(await _whole(connection, [row]))[0])
+            return pb.GetReleaseResponse(release=(await with_publications(connection, [row]))[0])
 
     async def ListReleases(
         self, request: pb.ListReleasesRequest, context: Context
@@ -140,7 +120,7 @@ class SongRpcs(Room):
                 limit=page.size + 1,
             )
             rows, token = page.cut(found, key=_keys)
-            releases = await _whole(connection, rows)
+            releases = await with_publications(connection, rows)
         return pb.ListReleasesResponse(releases=releases, next_page_token=token)
 
 
@@ -172,20 +152,3 @@ def _take_of(row: store.Row) -> pb.StoredTake:
     take = pb.StoredTake.FromString(row["body"])
     take.created_at.FromDatetime(row["created_at"])
     return take
-
-
-async def _whole(connection: Connection, rows: Sequence[store.Row]) -> list[pb.StoredRelease]:
-    """Releases with their publications."""
-    releases = {row["id"]: _release_of(row) for row in rows}
-    for row in await store.publications(connection, list(releases)):
-        publication = releases[row["release_id"]].publications.add(
-            target=row["target"], location=row["location"]
-        )
-        publication.published_at.FromDatetime(row["published_at"])
-    return list(releases.values())
-
-
-def _release_of(row: store.Row) -> pb.StoredRelease:
-    release = pb.StoredRelease.FromString(row["body"])
-    release.created_at.FromDatetime(row["created_at"])
-    return release

@@ -1,6 +1,5 @@
-"""Briefs, takes, releases and their publications."""
+"""Briefs, takes and releases."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -160,33 +159,6 @@ async def releases(
     query = Query("SELECT id, body, created_at FROM releases")
     _of_artist(query, artist_id)
     return await _page(query, connection, run_id, after, limit)
-
-
-async def publish(connection: Connection, release_id: str, target: str, location: str) -> None:
-    """Records a publication; the first one for a target stays. NotFound for the release."""
-    try:
-        await connection.execute(
-            """
-            INSERT INTO publications (release_id, target, location) VALUES ($1, $2, $3)
-            ON CONFLICT DO NOTHING
-            """,
-            release_id,
-            target,
-            location,
-        )
-    except asyncpg.ForeignKeyViolationError as error:
-        raise NotFound("release", release_id) from error
-
-
-async def publications(connection: Connection, release_ids: Sequence[str]) -> list[Row]:
-    """`release_id`, `target`, `location` and `published_at` of these releases, oldest first."""
-    return await connection.fetch(
-        """
-        SELECT release_id, target, location, published_at FROM publications
-        WHERE release_id = ANY($1) ORDER BY published_at, target
-        """,
-        release_ids,
-    )
 
 
 def _same(kept: Row, kind: str, request_digest: str) -> Row:

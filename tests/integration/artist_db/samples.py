@@ -162,3 +162,24 @@ def hold(call_id: str = "call-1", **changes: Any) -> pb.HoldSpendRequest:
         "lease_ms": 60_000,
     }
     return pb.HoldSpendRequest(**{**fields, **changes})
+
+
+def film(take_id: str, name: str = "1", **changes: Any) -> pb.StoredFilm:
+    fields: dict[str, Any] = {
+        "id": derived_id("flm", name),
+        "take_id": take_id,
+        "run_id": f"run_{name}",
+        "videos": [
+            pb.Video(
+                format=format,
+                file=Artifact(
+                    path=f"films/{name}/{format}.mp4", media_type="video/mp4", sha256=sha256(format)
+                ),
+                checks=[ReviewCheck(name="black_s", outcome=ReviewCheck.OUTCOME_PASS, maximum=0.5)],
+            )
+            for format in ("landscape", "portrait")
+        ],
+        "clips": [pb.StockClip(source="pexels", clip_id="7", page_url="https://example.com/7", author="Ada")],
+        "request_digest": sha256(f"film {name}"),
+    }
+    return pb.StoredFilm(**{**fields, **changes})

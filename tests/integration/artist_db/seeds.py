@@ -185,6 +185,10 @@ class Listing:
     seed: Seed
     extra: int = 0
     """Rows that are there beside those of `seed`."""
+    most: int = 500
+    """Rows of a page, at most."""
+    usual: int = 50
+    """Rows of a page where no size is given."""
 
     async def fill(self, connection: Connection, count: int) -> None:
         """Rows 0 to `count` - 1, and what they refer to."""
@@ -221,6 +225,16 @@ LISTINGS = (
         lambda r: r.id,
         ((artists, FIFTY), (briefs, ONE), (takes, ONE)),
         releases,
+    ),
+    Listing(
+        "ListFingerprints",
+        pb.ListFingerprintsRequest(),
+        "fingerprints",
+        lambda f: f.take_id,
+        ((artists, FIFTY), (briefs, ONE)),
+        takes,
+        most=200,
+        usual=100,
     ),
     Listing("ListModelCalls", pb.ListModelCallsRequest(), "calls", lambda c: c.call_id, (), model_calls),
     Listing(

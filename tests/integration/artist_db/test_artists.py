@@ -52,7 +52,7 @@ async def test_defaults_are_filled_in(stub: ArtistDbServiceStub) -> None:
     made = (await stub.CreateArtist(pb.CreateArtistRequest(persona=least))).artist
 
     assert made.persona.language == "en"
-    assert made.persona.target_duration_ms == 90_000
+    assert made.persona.target_duration_ms == 150_000
     assert made.persona.voice.point_of_view == "first person"
     assert not made.HasField("cadence")
 
@@ -78,7 +78,8 @@ async def test_a_wrong_persona_and_cadence_are_refused_with_every_field(stub: Ar
 
     assert violations(error) == {
         "persona.name": "is required: 1 to 80 characters",
-        "persona.genre": "must be one of synthwave, lofi, house, trap, pop, ambient, is 'jazz'",
+        "persona.genre": "must be one of synthwave, lofi, house, techno, drum_and_bass, trap, pop, ambient, "
+        "is 'jazz'",
         "persona.tempo.min_bpm": "must be 40 to 220, is 300",
         "cadence.interval_s": "must be 60 to 31,536,000, is 5",
     }

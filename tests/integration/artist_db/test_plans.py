@@ -9,7 +9,7 @@ import pytest
 
 from services.artist_db.domain.budgets import Limits
 from services.artist_db.domain.lifecycle import State
-from services.artist_db.store import artists, budgets, errors, model_calls, songs
+from services.artist_db.store import artists, budgets, errors, fingerprints, model_calls, publications, songs
 from tests.integration.artist_db import seeds
 from tests.integration.artist_db.money import renewal
 from tests.integration.artist_db.samples import hold, model_call
@@ -98,6 +98,8 @@ SONG_PLANS: list[tuple[Query, list[str]]] = [
     (lambda c: songs.take(c, seeds.TAKE), ["takes_pkey"]),
     (lambda c: songs.takes(c, run_id="", after=(MIDDLE, "x"), limit=51), ["takes_newest"]),
     (lambda c: songs.takes(c, run_id="run_7", after=None, limit=51), ["takes_of_run"]),
+    (lambda c: fingerprints.takes_since(c, since=MIDDLE, after=None, limit=51), ["takes_newest"]),
+    (lambda c: fingerprints.takes_since(c, since=None, after=(MIDDLE, "x"), limit=51), ["takes_newest"]),
     (lambda c: songs.release(c, seeds.RELEASE), ["releases_pkey"]),
     (
         lambda c: songs.releases(c, artist_id="", run_id="", after=(MIDDLE, "x"), limit=51),
@@ -109,6 +111,7 @@ SONG_PLANS: list[tuple[Query, list[str]]] = [
     ),
 ]
 OTHER_PLANS: list[tuple[Query, list[str]]] = [
+    (lambda c: publications.again_at(c, seeds.ARTIST, 7), ["admissions_of_artist"]),
     (lambda c: model_calls.page(c, run_id="", after=(MIDDLE, 7), limit=51), ["model_calls_newest"]),
     (lambda c: model_calls.page(c, run_id="run_7", after=(MIDDLE, 7), limit=51), ["model_calls_of_run"]),
     (lambda c: errors.group(c, "0" * 32), ["error_groups_pkey", "error_reports_of_group"]),

@@ -12,7 +12,17 @@ from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_AUTOPILOT, SILENCE_ANSWER_EXPIRE
 from tests.integration.artist_db.races import held
-from tests.integration.artist_db.samples import ETAG, REUSED, artist, brief, persona, refused, release, take
+from tests.integration.artist_db.samples import (
+    ETAG,
+    REUSED,
+    artist,
+    brief,
+    film,
+    persona,
+    refused,
+    release,
+    take,
+)
 
 FINGERPRINT = "a" * 32
 
@@ -69,6 +79,10 @@ CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
         pb.SaveTakeRequest(take=take(world.take.brief_id, "8")),
         pb.SaveTakeRequest(take=take(world.take.brief_id, "9")),
     ),
+    "SaveFilm": lambda world: (
+        pb.SaveFilmRequest(film=film(world.take.id, "8")),
+        pb.SaveFilmRequest(film=film(world.take.id, "9")),
+    ),
     "SaveRelease": lambda world: (
         pb.SaveReleaseRequest(release=release(world.artist.id, world.take.id, "8")),
         pb.SaveReleaseRequest(release=release(world.artist.id, world.take.id, "9")),
@@ -76,6 +90,10 @@ CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
     "RecordPublication": lambda world: (
         pb.RecordPublicationRequest(release_id=world.release.id, target="folder", location="here"),
         pb.RecordPublicationRequest(release_id=world.release.id, target="folder", location="there"),
+    ),
+    "RecordTakeDown": lambda world: (
+        pb.RecordTakeDownRequest(release_id=world.release.id, target="s3", reason="a sample"),
+        pb.RecordTakeDownRequest(release_id=world.release.id, target="s3", reason="a name"),
     ),
     "RecordErrors": lambda world: (
         pb.RecordErrorsRequest(
@@ -100,6 +118,7 @@ COUNTED = (
     "persona_versions",
     "briefs",
     "takes",
+    "films",
     "releases",
     "publications",
     "error_groups",
@@ -116,6 +135,9 @@ async def world(stub: ArtistDbServiceStub) -> World:
     await stub.SaveBrief(pb.SaveBriefRequest(brief=brief(made.id)))
     kept = (await stub.SaveTake(pb.SaveTakeRequest(take=take(brief(made.id).id)))).take
     released = (await stub.SaveRelease(pb.SaveReleaseRequest(release=release(made.id, kept.id)))).release
+    await stub.RecordPublication(
+        pb.RecordPublicationRequest(release_id=released.id, target="s3", location="s3://label/1")
+    )
     await stub.RecordErrors(
         pb.RecordErrorsRequest(occurrences=[pb.ErrorOccurrences(fingerprint="0" * 32, title="Boom", count=1)])
     )
@@ -133,7 +155,8 @@ async def state(connection: "asyncpg.Connection[asyncpg.Record]") -> list[Any]:
     counts = [await connection.fetchval(f"SELECT count(*) FROM {table}") for table in COUNTED]
     etags = await connection.fetchval("SELECT sum(etag) FROM artists")
     errors = await connection.fetchval("SELECT sum(count) FROM error_groups")
-    return [*counts, etags, errors]
+    gone = await connection.fetchval("SELECT count(taken_down_at) FROM publications")
+    return [*counts, etags, errors, gone]
 
 
 def test_every_changing_call_with_a_request_id_is_tried_here() -> None:

@@ -52,7 +52,7 @@ def test_a_full_persona_at_every_upper_bound_is_valid() -> None:
 def test_an_empty_persona_names_every_required_field_at_once() -> None:
     assert problems(Persona()) == {
         "persona.name": "is required: 1 to 80 characters",
-        "persona.genre": "is required: one of synthwave, lofi, house, trap, pop, ambient",
+        "persona.genre": f"is required: one of {', '.join(GENRES)}",
         "persona.style": "is required: 1 to 2,000 characters",
         "persona.themes": "must have 1 to 20 entries, has 0",
     }
@@ -77,7 +77,7 @@ def test_an_empty_persona_names_every_required_field_at_once() -> None:
         (
             {"genre": "jazz"},
             "persona.genre",
-            "must be one of synthwave, lofi, house, trap, pop, ambient, is 'jazz'",
+            "must be one of synthwave, lofi, house, techno, drum_and_bass, trap, pop, ambient, is 'jazz'",
         ),
         ({"style": "s" * 2_001}, "persona.style", "must have 1 to 2,000 characters, has 2,001"),
         (
@@ -225,9 +225,18 @@ def test_defaults_are_filled_in_and_the_given_persona_is_left_alone() -> None:
     assert (whole.language, whole.voice.point_of_view, whole.target_duration_ms) == (
         "en",
         "first person",
-        90_000,
+        150_000,
     )
     assert given == persona()
+
+
+@pytest.mark.parametrize("text", ["lofi", "Lo-Fi Hip Hop", "lo-fi", "LOFI hip-hop", "chillhop"])
+def test_a_genre_is_kept_by_its_one_name(text: str) -> None:
+    assert completed(persona(genre=text)).genre == "lofi"
+
+
+def test_what_is_no_genre_is_shown_as_it_was_given() -> None:
+    assert problems(completed(persona(genre="Free Jazz")))["persona.genre"].endswith("is 'Free Jazz'")
 
 
 def test_what_is_given_is_kept_over_the_defaults() -> None:

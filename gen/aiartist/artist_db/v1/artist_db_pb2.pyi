@@ -301,6 +301,10 @@ class StoredTake(_message.Message):
     PREVIEW_FIELD_NUMBER: _builtins.int
     COVER_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    PROVIDER_REFERENCE_FIELD_NUMBER: _builtins.int
+    COVER_MODEL_FIELD_NUMBER: _builtins.int
+    COST_MICRO_USD_FIELD_NUMBER: _builtins.int
+    PROVIDER_MODEL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the release service: `tak_` and 26 characters, derived from its request_id."""
     brief_id: _builtins.str
@@ -319,6 +323,14 @@ class StoredTake(_message.Message):
     """SHA-256 of the request that asked for it, hex."""
     fingerprint: _builtins.bytes
     """A near-duplicate fingerprint of the audio; opaque to all but the release service."""
+    provider_reference: _builtins.str
+    """The provider's own id of the song, for example a task's; empty for `builtin`."""
+    cover_model: _builtins.str
+    """The model that drew the cover's picture; empty: drawn by the platform itself."""
+    cost_micro_usd: _builtins.int
+    """What the provider was paid for this take, in millionths of a US dollar."""
+    provider_model: _builtins.str
+    """The provider's model; empty: it does not say, or has none."""
     @_builtins.property
     def audio(self) -> _audio_pb2.Artifact:
         """The master."""
@@ -361,14 +373,138 @@ class StoredTake(_message.Message):
         preview: _audio_pb2.Artifact | None = ...,
         cover: _audio_pb2.Artifact | None = ...,
         thumbnail: _audio_pb2.Artifact | None = ...,
+        provider_reference: _builtins.str = ...,
+        cover_model: _builtins.str = ...,
+        cost_micro_usd: _builtins.int = ...,
+        provider_model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "cover", b"cover", "created_at", b"created_at", "preview", b"preview", "review", b"review", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "cover", b"cover", "created_at", b"created_at", "fingerprint", b"fingerprint", "id", b"id", "preview", b"preview", "provider", b"provider", "request_digest", b"request_digest", "review", b"review", "run_id", b"run_id", "seed", b"seed", "take_number", b"take_number", "thumbnail", b"thumbnail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "cost_micro_usd", b"cost_micro_usd", "cover", b"cover", "cover_model", b"cover_model", "created_at", b"created_at", "fingerprint", b"fingerprint", "id", b"id", "preview", b"preview", "provider", b"provider", "provider_model", b"provider_model", "provider_reference", b"provider_reference", "request_digest", b"request_digest", "review", b"review", "run_id", b"run_id", "seed", b"seed", "take_number", b"take_number", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StoredTake: _TypeAlias = StoredTake  # noqa: Y015
+
+@_typing.final
+class StoredFilm(_message.Message):
+    """The videos of a take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    VIDEOS_FIELD_NUMBER: _builtins.int
+    CLIPS_FIELD_NUMBER: _builtins.int
+    REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Chosen by the release service: `flm_` and 26 characters, derived from its request_id."""
+    take_id: _builtins.str
+    """Of which take."""
+    run_id: _builtins.str
+    """For which run."""
+    request_digest: _builtins.str
+    """SHA-256 of the request that asked for it, hex."""
+    @_builtins.property
+    def videos(self) -> _containers.RepeatedCompositeFieldContainer[Global___Video]:
+        """Each video with what was measured of it. Empty where the label makes none."""
+
+    @_builtins.property
+    def clips(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockClip]:
+        """The stock clips that they show."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was kept."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        take_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        videos: _abc.Iterable[Global___Video] | None = ...,
+        clips: _abc.Iterable[Global___StockClip] | None = ...,
+        request_digest: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "created_at", b"created_at", "id", b"id", "request_digest", b"request_digest", "run_id", b"run_id", "take_id", b"take_id", "videos", b"videos"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoredFilm: _TypeAlias = StoredFilm  # noqa: Y015
+
+@_typing.final
+class Video(_message.Message):
+    """One video."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    format: _builtins.str
+    """`landscape` (1920 x 1080) or `portrait` (1080 x 1920)."""
+    @_builtins.property
+    def file(self) -> _audio_pb2.Artifact:
+        """The file, `video/mp4`."""
+
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.ReviewCheck]:
+        """What was measured of it."""
+
+    def __init__(
+        self,
+        *,
+        format: _builtins.str = ...,
+        file: _audio_pb2.Artifact | None = ...,
+        checks: _abc.Iterable[_audio_pb2.ReviewCheck] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "file", b"file", "format", b"format"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Video: _TypeAlias = Video  # noqa: Y015
+
+@_typing.final
+class StockClip(_message.Message):
+    """A clip of a stock library."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CLIP_ID_FIELD_NUMBER: _builtins.int
+    PAGE_URL_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """`pexels`."""
+    clip_id: _builtins.str
+    """The library's id of it."""
+    page_url: _builtins.str
+    """Its page, for the credits."""
+    author: _builtins.str
+    """Who made it, for the credits."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        clip_id: _builtins.str = ...,
+        page_url: _builtins.str = ...,
+        author: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "clip_id", b"clip_id", "page_url", b"page_url", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StockClip: _TypeAlias = StockClip  # noqa: Y015
 
 @_typing.final
 class StoredRelease(_message.Message):
@@ -387,6 +523,9 @@ class StoredRelease(_message.Message):
     PUBLICATIONS_FIELD_NUMBER: _builtins.int
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    ISRC_FIELD_NUMBER: _builtins.int
+    UPC_FIELD_NUMBER: _builtins.int
+    EXPLICIT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the release service: `rel_` and 26 characters, derived from its request_id."""
     artist_id: _builtins.str
@@ -401,6 +540,12 @@ class StoredRelease(_message.Message):
     """SHA-256 over the package's files, as `sha256:` and 64 hex digits."""
     request_digest: _builtins.str
     """SHA-256 of the request that asked for it, hex."""
+    isrc: _builtins.str
+    """The recording's ISRC (ISO 3901), for example `QZABC2600001`; empty: the label has no prefix."""
+    upc: _builtins.str
+    """The release's UPC or EAN (GS1), 12 or 13 digits; empty: the label has no prefix."""
+    explicit: _builtins.bool
+    """True where the words need a parental advisory."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.Artifact]:
         """Every file of the package."""
@@ -431,10 +576,13 @@ class StoredRelease(_message.Message):
         publications: _abc.Iterable[Global___Publication] | None = ...,
         request_digest: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        isrc: _builtins.str = ...,
+        upc: _builtins.str = ...,
+        explicit: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "decision", b"decision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "created_at", b"created_at", "decision", b"decision", "files", b"files", "id", b"id", "package_digest", b"package_digest", "publications", b"publications", "request_digest", b"request_digest", "run_id", b"run_id", "take_id", b"take_id", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "created_at", b"created_at", "decision", b"decision", "explicit", b"explicit", "files", b"files", "id", b"id", "isrc", b"isrc", "package_digest", b"package_digest", "publications", b"publications", "request_digest", b"request_digest", "run_id", b"run_id", "take_id", b"take_id", "title", b"title", "upc", b"upc"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -449,13 +597,21 @@ class Publication(_message.Message):
     TARGET_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     PUBLISHED_AT_FIELD_NUMBER: _builtins.int
+    TAKEN_DOWN_AT_FIELD_NUMBER: _builtins.int
+    TAKE_DOWN_REASON_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """`folder`."""
+    """The target's name, for example `folder`."""
     location: _builtins.str
     """Where it is."""
+    take_down_reason: _builtins.str
+    """Why it was taken down."""
     @_builtins.property
     def published_at(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
+
+    @_builtins.property
+    def taken_down_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was taken down; absent: it stands."""
 
     def __init__(
         self,
@@ -463,10 +619,12 @@ class Publication(_message.Message):
         target: _builtins.str = ...,
         location: _builtins.str = ...,
         published_at: _timestamp_pb2.Timestamp | None = ...,
+        taken_down_at: _timestamp_pb2.Timestamp | None = ...,
+        take_down_reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["published_at", b"published_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["published_at", b"published_at", "taken_down_at", b"taken_down_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "published_at", b"published_at", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "published_at", b"published_at", "take_down_reason", b"take_down_reason", "taken_down_at", b"taken_down_at", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1813,7 +1971,7 @@ class RecordPublicationRequest(_message.Message):
     release_id: _builtins.str
     """Which release. Required."""
     target: _builtins.str
-    """`folder`. Required."""
+    """`folder`, `s3` or `sftp`. Required."""
     location: _builtins.str
     """Where it is. Required."""
     def __init__(
@@ -2710,3 +2868,417 @@ class SaveErrorReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SaveErrorReportResponse: _TypeAlias = SaveErrorReportResponse  # noqa: Y015
+
+@_typing.final
+class ListFingerprintsRequest(_message.Message):
+    """See ArtistDbService.ListFingerprints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most so many; 1 to 200, default 100."""
+    page_token: _builtins.str
+    """From the response before; empty: the first page."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only those kept at this time or later; absent: all."""
+
+    def __init__(
+        self,
+        *,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFingerprintsRequest: _TypeAlias = ListFingerprintsRequest  # noqa: Y015
+
+@_typing.final
+class ListFingerprintsResponse(_message.Message):
+    """See ArtistDbService.ListFingerprints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty: this was the last."""
+    @_builtins.property
+    def fingerprints(self) -> _containers.RepeatedCompositeFieldContainer[Global___TakeFingerprint]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        fingerprints: _abc.Iterable[Global___TakeFingerprint] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprints", b"fingerprints", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFingerprintsResponse: _TypeAlias = ListFingerprintsResponse  # noqa: Y015
+
+@_typing.final
+class TakeFingerprint(_message.Message):
+    """What a take sounds like, for comparisons."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    BRIEF_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    take_id: _builtins.str
+    """Which take."""
+    brief_id: _builtins.str
+    """Of which brief."""
+    fingerprint: _builtins.bytes
+    """Opaque to all but the release service."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the take was kept."""
+
+    def __init__(
+        self,
+        *,
+        take_id: _builtins.str = ...,
+        brief_id: _builtins.str = ...,
+        fingerprint: _builtins.bytes = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brief_id", b"brief_id", "created_at", b"created_at", "fingerprint", b"fingerprint", "take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeFingerprint: _TypeAlias = TakeFingerprint  # noqa: Y015
+
+@_typing.final
+class ClaimClipsRequest(_message.Message):
+    """See ArtistDbService.ClaimClips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CLIP_IDS_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
+    artist_id: _builtins.str
+    """For whom. Required."""
+    source: _builtins.str
+    """The library, for example `pexels`. Required."""
+    wanted: _builtins.int
+    """How many are wanted, at most. Required."""
+    @_builtins.property
+    def clip_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The library's ids, best first; 1 to 200. Required."""
+
+    def __init__(
+        self,
+        *,
+        artist_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        clip_ids: _abc.Iterable[_builtins.str] | None = ...,
+        wanted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "clip_ids", b"clip_ids", "source", b"source", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimClipsRequest: _TypeAlias = ClaimClipsRequest  # noqa: Y015
+
+@_typing.final
+class ClaimClipsResponse(_message.Message):
+    """See ArtistDbService.ClaimClips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clip_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The first `wanted` of those asked for that are this artist's now, in the order asked for."""
+
+    def __init__(
+        self,
+        *,
+        clip_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip_ids", b"clip_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimClipsResponse: _TypeAlias = ClaimClipsResponse  # noqa: Y015
+
+@_typing.final
+class SaveFilmRequest(_message.Message):
+    """See ArtistDbService.SaveFilm."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FILM_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    @_builtins.property
+    def film(self) -> Global___StoredFilm:
+        """The film; `created_at` is set by the service. ALREADY_EXISTS where the take has another. Required."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        film: Global___StoredFilm | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film", b"film", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveFilmRequest: _TypeAlias = SaveFilmRequest  # noqa: Y015
+
+@_typing.final
+class SaveFilmResponse(_message.Message):
+    """See ArtistDbService.SaveFilm."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def film(self) -> Global___StoredFilm:
+        """As kept."""
+
+    def __init__(
+        self,
+        *,
+        film: Global___StoredFilm | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveFilmResponse: _TypeAlias = SaveFilmResponse  # noqa: Y015
+
+@_typing.final
+class GetFilmRequest(_message.Message):
+    """See ArtistDbService.GetFilm."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    take_id: _builtins.str
+    """Of which take. Required."""
+    def __init__(
+        self,
+        *,
+        take_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFilmRequest: _TypeAlias = GetFilmRequest  # noqa: Y015
+
+@_typing.final
+class GetFilmResponse(_message.Message):
+    """See ArtistDbService.GetFilm."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def film(self) -> Global___StoredFilm:
+        """The film."""
+
+    def __init__(
+        self,
+        *,
+        film: Global___StoredFilm | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFilmResponse: _TypeAlias = GetFilmResponse  # noqa: Y015
+
+@_typing.final
+class AllocateCodesRequest(_message.Message):
+    """See ArtistDbService.AllocateCodes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    release_id: _builtins.str
+    """For which release, which need not be kept yet. Required."""
+    def __init__(
+        self,
+        *,
+        release_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["release_id", b"release_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllocateCodesRequest: _TypeAlias = AllocateCodesRequest  # noqa: Y015
+
+@_typing.final
+class AllocateCodesResponse(_message.Message):
+    """See ArtistDbService.AllocateCodes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISRC_FIELD_NUMBER: _builtins.int
+    UPC_FIELD_NUMBER: _builtins.int
+    isrc: _builtins.str
+    """The ISRC, 12 characters; empty where the label has no registrant prefix."""
+    upc: _builtins.str
+    """The UPC or EAN with its check digit; empty where the label has no company prefix."""
+    def __init__(
+        self,
+        *,
+        isrc: _builtins.str = ...,
+        upc: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["isrc", b"isrc", "upc", b"upc"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllocateCodesResponse: _TypeAlias = AllocateCodesResponse  # noqa: Y015
+
+@_typing.final
+class AdmitReleaseRequest(_message.Message):
+    """See ArtistDbService.AdmitRelease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    MOST_A_WEEK_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    release_id: _builtins.str
+    """Which release. Required."""
+    most_a_week: _builtins.int
+    """The most that its artist may have admitted within seven days; 0: no cap."""
+    dry_run: _builtins.bool
+    """True: admits nothing, and is refused where an admission would be."""
+    def __init__(
+        self,
+        *,
+        release_id: _builtins.str = ...,
+        most_a_week: _builtins.int = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "most_a_week", b"most_a_week", "release_id", b"release_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitReleaseRequest: _TypeAlias = AdmitReleaseRequest  # noqa: Y015
+
+@_typing.final
+class AdmitReleaseResponse(_message.Message):
+    """See ArtistDbService.AdmitRelease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMITTED_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def admitted_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was admitted, now or before; absent: it was only asked whether it would be."""
+
+    def __init__(
+        self,
+        *,
+        admitted_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitReleaseResponse: _TypeAlias = AdmitReleaseResponse  # noqa: Y015
+
+@_typing.final
+class RecordTakeDownRequest(_message.Message):
+    """See ArtistDbService.RecordTakeDown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    release_id: _builtins.str
+    """Which release. Required."""
+    target: _builtins.str
+    """From which target. Required."""
+    reason: _builtins.str
+    """Why; 1 to 1,000 characters. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        release_id: _builtins.str = ...,
+        target: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "release_id", b"release_id", "request_id", b"request_id", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordTakeDownRequest: _TypeAlias = RecordTakeDownRequest  # noqa: Y015
+
+@_typing.final
+class RecordTakeDownResponse(_message.Message):
+    """See ArtistDbService.RecordTakeDown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELEASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def release(self) -> Global___StoredRelease:
+        """The release with its publications."""
+
+    def __init__(
+        self,
+        *,
+        release: Global___StoredRelease | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["release", b"release"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["release", b"release"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordTakeDownResponse: _TypeAlias = RecordTakeDownResponse  # noqa: Y015

@@ -145,6 +145,41 @@ class ArtistDbServiceStub:
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesRequest.SerializeToString,
                 response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesResponse.FromString,
                 _registered_method=True)
+        self.ListFingerprints = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListFingerprints',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListFingerprintsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListFingerprintsResponse.FromString,
+                _registered_method=True)
+        self.ClaimClips = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ClaimClips',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimClipsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimClipsResponse.FromString,
+                _registered_method=True)
+        self.SaveFilm = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/SaveFilm',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveFilmRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveFilmResponse.FromString,
+                _registered_method=True)
+        self.GetFilm = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/GetFilm',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetFilmRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetFilmResponse.FromString,
+                _registered_method=True)
+        self.AllocateCodes = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/AllocateCodes',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AllocateCodesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AllocateCodesResponse.FromString,
+                _registered_method=True)
+        self.AdmitRelease = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/AdmitRelease',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AdmitReleaseRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AdmitReleaseResponse.FromString,
+                _registered_method=True)
+        self.RecordTakeDown = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/RecordTakeDown',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordTakeDownRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordTakeDownResponse.FromString,
+                _registered_method=True)
         self.HoldSpend = channel.unary_unary(
                 '/aiartist.artist_db.v1.ArtistDbService/HoldSpend',
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.HoldSpendRequest.SerializeToString,
@@ -364,6 +399,57 @@ class ArtistDbServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFingerprints(self, request, context):
+        """Fingerprints of takes that passed their review, oldest first: what a new take is compared with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClaimClips(self, request, context):
+        """Takes stock clips for an artist: a clip that one artist's video shows is no other artist's again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveFilm(self, request, context):
+        """Keeps the videos of a take, under an id that the caller chose. A take has them once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFilm(self, request, context):
+        """The videos of a take. NOT_FOUND where it has none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllocateCodes(self, request, context):
+        """A release's ISRC and UPC: those that it has, or new ones. None is given out twice, also not where
+        the release that it was meant for never came to be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdmitRelease(self, request, context):
+        """Leave to publish a release, which counts against its artist's releases of a week.
+        FAILED_PRECONDITION with `ERROR_REASON_RELEASE_CAP` where these are spent. Leave once given stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordTakeDown(self, request, context):
+        """Records that a publication was taken down. Publishing there again ends it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def HoldSpend(self, request, context):
         """Holds what one attempt of a call may cost, before it is made, against every budget that it
         falls under. FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` where it does not fit one of
@@ -561,6 +647,41 @@ def add_ArtistDbServiceServicer_to_server(servicer, server):
                     servicer.ListReleases,
                     request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesRequest.FromString,
                     response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesResponse.SerializeToString,
+            ),
+            'ListFingerprints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFingerprints,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListFingerprintsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListFingerprintsResponse.SerializeToString,
+            ),
+            'ClaimClips': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimClips,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimClipsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimClipsResponse.SerializeToString,
+            ),
+            'SaveFilm': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveFilm,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveFilmRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveFilmResponse.SerializeToString,
+            ),
+            'GetFilm': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFilm,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetFilmRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetFilmResponse.SerializeToString,
+            ),
+            'AllocateCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllocateCodes,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AllocateCodesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AllocateCodesResponse.SerializeToString,
+            ),
+            'AdmitRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdmitRelease,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AdmitReleaseRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AdmitReleaseResponse.SerializeToString,
+            ),
+            'RecordTakeDown': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordTakeDown,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordTakeDownRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordTakeDownResponse.SerializeToString,
             ),
             'HoldSpend': grpc.unary_unary_rpc_method_handler(
                     servicer.HoldSpend,
@@ -1196,6 +1317,195 @@ class ArtistDbService:
             '/aiartist.artist_db.v1.ArtistDbService/ListReleases',
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesRequest.SerializeToString,
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListReleasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFingerprints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListFingerprints',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListFingerprintsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListFingerprintsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimClips(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ClaimClips',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimClipsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimClipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveFilm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/SaveFilm',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveFilmRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveFilmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFilm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/GetFilm',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetFilmRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.GetFilmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllocateCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/AllocateCodes',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AllocateCodesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AllocateCodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdmitRelease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/AdmitRelease',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AdmitReleaseRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.AdmitReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordTakeDown(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/RecordTakeDown',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordTakeDownRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RecordTakeDownResponse.FromString,
             options,
             channel_credentials,
             insecure,

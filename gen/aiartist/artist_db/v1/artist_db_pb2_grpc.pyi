@@ -66,6 +66,24 @@ class ArtistDbServiceStub:
     """One release."""
     ListReleases: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListReleasesRequest, _artist_db_pb2.ListReleasesResponse]
     """Releases, newest first."""
+    ListFingerprints: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListFingerprintsRequest, _artist_db_pb2.ListFingerprintsResponse]
+    """Fingerprints of takes that passed their review, oldest first: what a new take is compared with."""
+    ClaimClips: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ClaimClipsRequest, _artist_db_pb2.ClaimClipsResponse]
+    """Takes stock clips for an artist: a clip that one artist's video shows is no other artist's again."""
+    SaveFilm: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveFilmRequest, _artist_db_pb2.SaveFilmResponse]
+    """Keeps the videos of a take, under an id that the caller chose. A take has them once."""
+    GetFilm: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.GetFilmRequest, _artist_db_pb2.GetFilmResponse]
+    """The videos of a take. NOT_FOUND where it has none."""
+    AllocateCodes: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.AllocateCodesRequest, _artist_db_pb2.AllocateCodesResponse]
+    """A release's ISRC and UPC: those that it has, or new ones. None is given out twice, also not where
+    the release that it was meant for never came to be.
+    """
+    AdmitRelease: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.AdmitReleaseRequest, _artist_db_pb2.AdmitReleaseResponse]
+    """Leave to publish a release, which counts against its artist's releases of a week.
+    FAILED_PRECONDITION with `ERROR_REASON_RELEASE_CAP` where these are spent. Leave once given stays.
+    """
+    RecordTakeDown: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RecordTakeDownRequest, _artist_db_pb2.RecordTakeDownResponse]
+    """Records that a publication was taken down. Publishing there again ends it."""
     HoldSpend: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.HoldSpendRequest, _artist_db_pb2.HoldSpendResponse]
     """Holds what one attempt of a call may cost, before it is made, against every budget that it
     falls under. FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` where it does not fit one of
@@ -279,6 +297,66 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_artist_db_pb2.ListReleasesRequest, _abc.Awaitable[_artist_db_pb2.ListReleasesResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.ListReleasesResponse]:
         """Releases, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListFingerprints(
+        self,
+        request: _artist_db_pb2.ListFingerprintsRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.ListFingerprintsRequest, _abc.Awaitable[_artist_db_pb2.ListFingerprintsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListFingerprintsResponse]:
+        """Fingerprints of takes that passed their review, oldest first: what a new take is compared with."""
+
+    @_abc_1.abstractmethod
+    def ClaimClips(
+        self,
+        request: _artist_db_pb2.ClaimClipsRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.ClaimClipsRequest, _abc.Awaitable[_artist_db_pb2.ClaimClipsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ClaimClipsResponse]:
+        """Takes stock clips for an artist: a clip that one artist's video shows is no other artist's again."""
+
+    @_abc_1.abstractmethod
+    def SaveFilm(
+        self,
+        request: _artist_db_pb2.SaveFilmRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.SaveFilmRequest, _abc.Awaitable[_artist_db_pb2.SaveFilmResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SaveFilmResponse]:
+        """Keeps the videos of a take, under an id that the caller chose. A take has them once."""
+
+    @_abc_1.abstractmethod
+    def GetFilm(
+        self,
+        request: _artist_db_pb2.GetFilmRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.GetFilmRequest, _abc.Awaitable[_artist_db_pb2.GetFilmResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.GetFilmResponse]:
+        """The videos of a take. NOT_FOUND where it has none."""
+
+    @_abc_1.abstractmethod
+    def AllocateCodes(
+        self,
+        request: _artist_db_pb2.AllocateCodesRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.AllocateCodesRequest, _abc.Awaitable[_artist_db_pb2.AllocateCodesResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.AllocateCodesResponse]:
+        """A release's ISRC and UPC: those that it has, or new ones. None is given out twice, also not where
+        the release that it was meant for never came to be.
+        """
+
+    @_abc_1.abstractmethod
+    def AdmitRelease(
+        self,
+        request: _artist_db_pb2.AdmitReleaseRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.AdmitReleaseRequest, _abc.Awaitable[_artist_db_pb2.AdmitReleaseResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.AdmitReleaseResponse]:
+        """Leave to publish a release, which counts against its artist's releases of a week.
+        FAILED_PRECONDITION with `ERROR_REASON_RELEASE_CAP` where these are spent. Leave once given stays.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordTakeDown(
+        self,
+        request: _artist_db_pb2.RecordTakeDownRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.RecordTakeDownRequest, _abc.Awaitable[_artist_db_pb2.RecordTakeDownResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RecordTakeDownResponse]:
+        """Records that a publication was taken down. Publishing there again ends it."""
 
     @_abc_1.abstractmethod
     def HoldSpend(

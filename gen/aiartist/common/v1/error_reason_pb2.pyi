@@ -132,6 +132,33 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "ERROR_REASON_CORRUPT_ARTIFACT", "domain": "aiartist",
          "metadata": {"path": "audio/song.flac", "expected": "sha256:aa", "found": "sha256:bb"}}
     """
+    ERROR_REASON_RELEASE_CAP: _ErrorReason.ValueType  # 19
+    """The artist has as many releases within seven days as the label allows. Status
+    FAILED_PRECONDITION. Publish again at that time, or raise the cap.
+
+        {"reason": "ERROR_REASON_RELEASE_CAP", "domain": "aiartist",
+         "metadata": {"artist_id": "art_1f", "cap": "7", "again_at": "2026-03-08T09:00:00Z"}}
+    """
+    ERROR_REASON_PROVIDERS_EXHAUSTED: _ErrorReason.ValueType  # 20
+    """No music provider gave a usable song. Status UNAVAILABLE. `attempts` says why, provider by
+    provider; `retry_after_s`, where it is known, when one of them may be asked again.
+
+        {"reason": "ERROR_REASON_PROVIDERS_EXHAUSTED", "domain": "aiartist",
+         "metadata": {"attempts": "suno: empty song; acestep: breaker_open", "retry_after_s": "12"}}
+    """
+    ERROR_REASON_FILM_FAILED: _ErrorReason.ValueType  # 21
+    """A video is not fit to be released, and making it again would not change that. Status
+    FAILED_PRECONDITION.
+
+        {"reason": "ERROR_REASON_FILM_FAILED", "domain": "aiartist",
+         "metadata": {"format": "portrait", "failed_checks": "black_s, frozen_s"}}
+    """
+    ERROR_REASON_TARGET_UNAVAILABLE: _ErrorReason.ValueType  # 22
+    """A publication target refuses or can't be reached. Status UNAVAILABLE; the call may be repeated.
+
+        {"reason": "ERROR_REASON_TARGET_UNAVAILABLE", "domain": "aiartist",
+         "metadata": {"target": "sftp", "cause": "connection refused"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed, as it stands in the `reason` of the `google.rpc.ErrorInfo` that every
@@ -247,5 +274,32 @@ ERROR_REASON_CORRUPT_ARTIFACT: ErrorReason.ValueType  # 18
 
     {"reason": "ERROR_REASON_CORRUPT_ARTIFACT", "domain": "aiartist",
      "metadata": {"path": "audio/song.flac", "expected": "sha256:aa", "found": "sha256:bb"}}
+"""
+ERROR_REASON_RELEASE_CAP: ErrorReason.ValueType  # 19
+"""The artist has as many releases within seven days as the label allows. Status
+FAILED_PRECONDITION. Publish again at that time, or raise the cap.
+
+    {"reason": "ERROR_REASON_RELEASE_CAP", "domain": "aiartist",
+     "metadata": {"artist_id": "art_1f", "cap": "7", "again_at": "2026-03-08T09:00:00Z"}}
+"""
+ERROR_REASON_PROVIDERS_EXHAUSTED: ErrorReason.ValueType  # 20
+"""No music provider gave a usable song. Status UNAVAILABLE. `attempts` says why, provider by
+provider; `retry_after_s`, where it is known, when one of them may be asked again.
+
+    {"reason": "ERROR_REASON_PROVIDERS_EXHAUSTED", "domain": "aiartist",
+     "metadata": {"attempts": "suno: empty song; acestep: breaker_open", "retry_after_s": "12"}}
+"""
+ERROR_REASON_FILM_FAILED: ErrorReason.ValueType  # 21
+"""A video is not fit to be released, and making it again would not change that. Status
+FAILED_PRECONDITION.
+
+    {"reason": "ERROR_REASON_FILM_FAILED", "domain": "aiartist",
+     "metadata": {"format": "portrait", "failed_checks": "black_s, frozen_s"}}
+"""
+ERROR_REASON_TARGET_UNAVAILABLE: ErrorReason.ValueType  # 22
+"""A publication target refuses or can't be reached. Status UNAVAILABLE; the call may be repeated.
+
+    {"reason": "ERROR_REASON_TARGET_UNAVAILABLE", "domain": "aiartist",
+     "metadata": {"target": "sftp", "cause": "connection refused"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -44,8 +44,9 @@ class Persona(_message.Message):
     name: _builtins.str
     """The artist's name as listeners see it; 1 to 80 characters, unique in the label. Required."""
     genre: _builtins.str
-    """One of the genres that the music provider knows: `synthwave`, `lofi`, `house`, `trap`,
-    `pop`, `ambient`. Required.
+    """One of the genres that the music provider knows: `synthwave`, `lofi`, `house`, `techno`,
+    `drum_and_bass`, `trap`, `pop`, `ambient`. Other names of theirs, such as `lo-fi hip hop` or
+    `dnb`, are kept as these. Required.
     """
     style: _builtins.str
     """What the artist is like, in prose for the songwriter model; at most 2,000 characters. Required."""
@@ -54,7 +55,7 @@ class Persona(_message.Message):
     bio: _builtins.str
     """A short biography for listeners; at most 1,000 characters."""
     target_duration_ms: _builtins.int
-    """Wanted length of a song in ms; 60,000 to 240,000. Default 90,000."""
+    """Wanted length of a song in ms; 60,000 to 240,000. Default 150,000."""
     @_builtins.property
     def voice(self) -> Global___Voice:
         """How the artist sings and speaks."""

@@ -25,43 +25,66 @@ _sym_db = _symbol_database.Default()
 from aiartist.common.v1 import audio_pb2 as aiartist_dot_common_dot_v1_dot_audio__pb2
 from aiartist.common.v1 import decision_pb2 as aiartist_dot_common_dot_v1_dot_decision__pb2
 from aiartist.common.v1 import progress_pb2 as aiartist_dot_common_dot_v1_dot_progress__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aiartist/release/v1/release.proto\x12\x13\x61iartist.release.v1\x1a\x1e\x61iartist/common/v1/audio.proto\x1a!aiartist/common/v1/decision.proto\x1a!aiartist/common/v1/progress.proto\"m\n\x12ProduceTakeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rief_id\x18\x03 \x01(\t\x12\x13\n\x0btake_number\x18\x04 \x01(\r\x12\x0c\n\x04note\x18\x05 \x01(\t\"\x84\x01\n\x13ProduceTakeResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x31\n\x04take\x18\x02 \x01(\x0b\x32!.aiartist.release.v1.ProducedTakeH\x00\x42\x08\n\x06update\"\x9d\x02\n\x0cProducedTake\x12\x0f\n\x07take_id\x18\x01 \x01(\t\x12+\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12\x16\n\x0e\x63ontent_digest\x18\x03 \x01(\t\x12*\n\x06review\x18\x04 \x01(\x0b\x32\x1a.aiartist.common.v1.Review\x12-\n\x07preview\x18\x05 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12+\n\x05\x63over\x18\x06 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12/\n\tthumbnail\x18\x07 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\"|\n\x15PackageReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0f\n\x07take_id\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\"\x8d\x01\n\x16PackageReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x37\n\x07package\x18\x02 \x01(\x0b\x32$.aiartist.release.v1.PackagedReleaseH\x00\x42\x08\n\x06update\"j\n\x0fPackagedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x16\n\x0epackage_digest\x18\x02 \x01(\t\x12+\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1c.aiartist.common.v1.Artifact\"?\n\x15PublishReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\"\x92\x01\n\x16PublishReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12<\n\x0bpublication\x18\x02 \x01(\x0b\x32%.aiartist.release.v1.PublishedReleaseH\x00\x42\x08\n\x06update\"H\n\x10PublishedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\"*\n\x14VerifyReleaseRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\"w\n\x15VerifyReleaseResponse\x12\x35\n\x08problems\x18\x01 \x03(\x0b\x32#.aiartist.release.v1.PackageProblem\x12\x15\n\rfiles_checked\x18\x02 \x01(\r\x12\x10\n\x08location\x18\x03 \x01(\t\"E\n\x13ReadArtifactRequest\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\"$\n\x14ReadArtifactResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"/\n\x0ePackageProblem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\x9d\x04\n\x0eReleaseService\x12\x62\n\x0bProduceTake\x12\'.aiartist.release.v1.ProduceTakeRequest\x1a(.aiartist.release.v1.ProduceTakeResponse0\x01\x12k\n\x0ePackageRelease\x12*.aiartist.release.v1.PackageReleaseRequest\x1a+.aiartist.release.v1.PackageReleaseResponse0\x01\x12k\n\x0ePublishRelease\x12*.aiartist.release.v1.PublishReleaseRequest\x1a+.aiartist.release.v1.PublishReleaseResponse0\x01\x12\x66\n\rVerifyRelease\x12).aiartist.release.v1.VerifyReleaseRequest\x1a*.aiartist.release.v1.VerifyReleaseResponse\x12\x65\n\x0cReadArtifact\x12(.aiartist.release.v1.ReadArtifactRequest\x1a).aiartist.release.v1.ReadArtifactResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aiartist/release/v1/release.proto\x12\x13\x61iartist.release.v1\x1a\x1e\x61iartist/common/v1/audio.proto\x1a!aiartist/common/v1/decision.proto\x1a!aiartist/common/v1/progress.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"m\n\x12ProduceTakeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08\x62rief_id\x18\x03 \x01(\t\x12\x13\n\x0btake_number\x18\x04 \x01(\r\x12\x0c\n\x04note\x18\x05 \x01(\t\"\x84\x01\n\x13ProduceTakeResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x31\n\x04take\x18\x02 \x01(\x0b\x32!.aiartist.release.v1.ProducedTakeH\x00\x42\x08\n\x06update\"\xaf\x02\n\x0cProducedTake\x12\x0f\n\x07take_id\x18\x01 \x01(\t\x12+\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12\x16\n\x0e\x63ontent_digest\x18\x03 \x01(\t\x12*\n\x06review\x18\x04 \x01(\x0b\x32\x1a.aiartist.common.v1.Review\x12-\n\x07preview\x18\x05 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12+\n\x05\x63over\x18\x06 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12/\n\tthumbnail\x18\x07 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12\x10\n\x08provider\x18\x08 \x01(\t\"v\n\x0f\x46ilmTakeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0f\n\x07take_id\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\"\x81\x01\n\x10\x46ilmTakeResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x31\n\x04\x66ilm\x18\x02 \x01(\x0b\x32!.aiartist.release.v1.ProducedFilmH\x00\x42\x08\n\x06update\"S\n\x0cProducedFilm\x12\x0f\n\x07\x66ilm_id\x18\x01 \x01(\t\x12\x32\n\x06videos\x18\x02 \x03(\x0b\x32\".aiartist.release.v1.ProducedVideo\"|\n\rProducedVideo\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12*\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12/\n\x06\x63hecks\x18\x03 \x03(\x0b\x32\x1f.aiartist.common.v1.ReviewCheck\"|\n\x15PackageReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x0f\n\x07take_id\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\"\x8d\x01\n\x16PackageReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x37\n\x07package\x18\x02 \x01(\x0b\x32$.aiartist.release.v1.PackagedReleaseH\x00\x42\x08\n\x06update\"j\n\x0fPackagedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x16\n\x0epackage_digest\x18\x02 \x01(\t\x12+\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1c.aiartist.common.v1.Artifact\"a\n\x15PublishReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\x12\x0f\n\x07targets\x18\x03 \x03(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"\x92\x01\n\x16PublishReleaseResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12<\n\x0bpublication\x18\x02 \x01(\x0b\x32%.aiartist.release.v1.PublishedReleaseH\x00\x42\x08\n\x06update\"}\n\x10PublishedRelease\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x33\n\x07targets\x18\x04 \x03(\x0b\x32\".aiartist.release.v1.TargetOutcome\"\x8b\x02\n\rTargetOutcome\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x39\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32).aiartist.release.v1.TargetOutcome.Action\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x8c\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x43TION_PUBLISHED\x10\x01\x12\x10\n\x0c\x41\x43TION_FOUND\x10\x02\x12\x18\n\x14\x41\x43TION_WOULD_PUBLISH\x10\x03\x12\x15\n\x11\x41\x43TION_TAKEN_DOWN\x10\x04\x12\x11\n\rACTION_ABSENT\x10\x05\"a\n\x16TakeDownReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\x12\x0f\n\x07targets\x18\x03 \x03(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"N\n\x17TakeDownReleaseResponse\x12\x33\n\x07targets\x18\x01 \x03(\x0b\x32\".aiartist.release.v1.TargetOutcome\"\x1b\n\x19ListMusicProvidersRequest\"S\n\x1aListMusicProvidersResponse\x12\x35\n\tproviders\x18\x01 \x03(\x0b\x32\".aiartist.release.v1.MusicProvider\"\xb2\x01\n\rMusicProvider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nconfigured\x18\x02 \x01(\x08\x12\x0f\n\x07\x62reaker\x18\x03 \x01(\t\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\r\x12\r\n\x05takes\x18\x05 \x01(\x04\x12,\n\x08retry_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x08 \x01(\t\"*\n\x14VerifyReleaseRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\"w\n\x15VerifyReleaseResponse\x12\x35\n\x08problems\x18\x01 \x03(\x0b\x32#.aiartist.release.v1.PackageProblem\x12\x15\n\rfiles_checked\x18\x02 \x01(\r\x12\x10\n\x08location\x18\x03 \x01(\t\"E\n\x13ReadArtifactRequest\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\"$\n\x14ReadArtifactResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"/\n\x0ePackageProblem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\xdd\x06\n\x0eReleaseService\x12\x62\n\x0bProduceTake\x12\'.aiartist.release.v1.ProduceTakeRequest\x1a(.aiartist.release.v1.ProduceTakeResponse0\x01\x12Y\n\x08\x46ilmTake\x12$.aiartist.release.v1.FilmTakeRequest\x1a%.aiartist.release.v1.FilmTakeResponse0\x01\x12k\n\x0ePackageRelease\x12*.aiartist.release.v1.PackageReleaseRequest\x1a+.aiartist.release.v1.PackageReleaseResponse0\x01\x12k\n\x0ePublishRelease\x12*.aiartist.release.v1.PublishReleaseRequest\x1a+.aiartist.release.v1.PublishReleaseResponse0\x01\x12l\n\x0fTakeDownRelease\x12+.aiartist.release.v1.TakeDownReleaseRequest\x1a,.aiartist.release.v1.TakeDownReleaseResponse\x12u\n\x12ListMusicProviders\x12..aiartist.release.v1.ListMusicProvidersRequest\x1a/.aiartist.release.v1.ListMusicProvidersResponse\x12\x66\n\rVerifyRelease\x12).aiartist.release.v1.VerifyReleaseRequest\x1a*.aiartist.release.v1.VerifyReleaseResponse\x12\x65\n\x0cReadArtifact\x12(.aiartist.release.v1.ReadArtifactRequest\x1a).aiartist.release.v1.ReadArtifactResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aiartist.release.v1.release_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRODUCETAKEREQUEST']._serialized_start=160
-  _globals['_PRODUCETAKEREQUEST']._serialized_end=269
-  _globals['_PRODUCETAKERESPONSE']._serialized_start=272
-  _globals['_PRODUCETAKERESPONSE']._serialized_end=404
-  _globals['_PRODUCEDTAKE']._serialized_start=407
-  _globals['_PRODUCEDTAKE']._serialized_end=692
-  _globals['_PACKAGERELEASEREQUEST']._serialized_start=694
-  _globals['_PACKAGERELEASEREQUEST']._serialized_end=818
-  _globals['_PACKAGERELEASERESPONSE']._serialized_start=821
-  _globals['_PACKAGERELEASERESPONSE']._serialized_end=962
-  _globals['_PACKAGEDRELEASE']._serialized_start=964
-  _globals['_PACKAGEDRELEASE']._serialized_end=1070
-  _globals['_PUBLISHRELEASEREQUEST']._serialized_start=1072
-  _globals['_PUBLISHRELEASEREQUEST']._serialized_end=1135
-  _globals['_PUBLISHRELEASERESPONSE']._serialized_start=1138
-  _globals['_PUBLISHRELEASERESPONSE']._serialized_end=1284
-  _globals['_PUBLISHEDRELEASE']._serialized_start=1286
-  _globals['_PUBLISHEDRELEASE']._serialized_end=1358
-  _globals['_VERIFYRELEASEREQUEST']._serialized_start=1360
-  _globals['_VERIFYRELEASEREQUEST']._serialized_end=1402
-  _globals['_VERIFYRELEASERESPONSE']._serialized_start=1404
-  _globals['_VERIFYRELEASERESPONSE']._serialized_end=1523
-  _globals['_READARTIFACTREQUEST']._serialized_start=1525
-  _globals['_READARTIFACTREQUEST']._serialized_end=1594
-  _globals['_READARTIFACTRESPONSE']._serialized_start=1596
-  _globals['_READARTIFACTRESPONSE']._serialized_end=1632
-  _globals['_PACKAGEPROBLEM']._serialized_start=1634
-  _globals['_PACKAGEPROBLEM']._serialized_end=1681
-  _globals['_RELEASESERVICE']._serialized_start=1684
-  _globals['_RELEASESERVICE']._serialized_end=2225
+  _globals['_PRODUCETAKEREQUEST']._serialized_start=193
+  _globals['_PRODUCETAKEREQUEST']._serialized_end=302
+  _globals['_PRODUCETAKERESPONSE']._serialized_start=305
+  _globals['_PRODUCETAKERESPONSE']._serialized_end=437
+  _globals['_PRODUCEDTAKE']._serialized_start=440
+  _globals['_PRODUCEDTAKE']._serialized_end=743
+  _globals['_FILMTAKEREQUEST']._serialized_start=745
+  _globals['_FILMTAKEREQUEST']._serialized_end=863
+  _globals['_FILMTAKERESPONSE']._serialized_start=866
+  _globals['_FILMTAKERESPONSE']._serialized_end=995
+  _globals['_PRODUCEDFILM']._serialized_start=997
+  _globals['_PRODUCEDFILM']._serialized_end=1080
+  _globals['_PRODUCEDVIDEO']._serialized_start=1082
+  _globals['_PRODUCEDVIDEO']._serialized_end=1206
+  _globals['_PACKAGERELEASEREQUEST']._serialized_start=1208
+  _globals['_PACKAGERELEASEREQUEST']._serialized_end=1332
+  _globals['_PACKAGERELEASERESPONSE']._serialized_start=1335
+  _globals['_PACKAGERELEASERESPONSE']._serialized_end=1476
+  _globals['_PACKAGEDRELEASE']._serialized_start=1478
+  _globals['_PACKAGEDRELEASE']._serialized_end=1584
+  _globals['_PUBLISHRELEASEREQUEST']._serialized_start=1586
+  _globals['_PUBLISHRELEASEREQUEST']._serialized_end=1683
+  _globals['_PUBLISHRELEASERESPONSE']._serialized_start=1686
+  _globals['_PUBLISHRELEASERESPONSE']._serialized_end=1832
+  _globals['_PUBLISHEDRELEASE']._serialized_start=1834
+  _globals['_PUBLISHEDRELEASE']._serialized_end=1959
+  _globals['_TARGETOUTCOME']._serialized_start=1962
+  _globals['_TARGETOUTCOME']._serialized_end=2229
+  _globals['_TARGETOUTCOME_ACTION']._serialized_start=2089
+  _globals['_TARGETOUTCOME_ACTION']._serialized_end=2229
+  _globals['_TAKEDOWNRELEASEREQUEST']._serialized_start=2231
+  _globals['_TAKEDOWNRELEASEREQUEST']._serialized_end=2328
+  _globals['_TAKEDOWNRELEASERESPONSE']._serialized_start=2330
+  _globals['_TAKEDOWNRELEASERESPONSE']._serialized_end=2408
+  _globals['_LISTMUSICPROVIDERSREQUEST']._serialized_start=2410
+  _globals['_LISTMUSICPROVIDERSREQUEST']._serialized_end=2437
+  _globals['_LISTMUSICPROVIDERSRESPONSE']._serialized_start=2439
+  _globals['_LISTMUSICPROVIDERSRESPONSE']._serialized_end=2522
+  _globals['_MUSICPROVIDER']._serialized_start=2525
+  _globals['_MUSICPROVIDER']._serialized_end=2703
+  _globals['_VERIFYRELEASEREQUEST']._serialized_start=2705
+  _globals['_VERIFYRELEASEREQUEST']._serialized_end=2747
+  _globals['_VERIFYRELEASERESPONSE']._serialized_start=2749
+  _globals['_VERIFYRELEASERESPONSE']._serialized_end=2868
+  _globals['_READARTIFACTREQUEST']._serialized_start=2870
+  _globals['_READARTIFACTREQUEST']._serialized_end=2939
+  _globals['_READARTIFACTRESPONSE']._serialized_start=2941
+  _globals['_READARTIFACTRESPONSE']._serialized_end=2977
+  _globals['_PACKAGEPROBLEM']._serialized_start=2979
+  _globals['_PACKAGEPROBLEM']._serialized_end=3026
+  _globals['_RELEASESERVICE']._serialized_start=3029
+  _globals['_RELEASESERVICE']._serialized_end=3890
 # @@protoc_insertion_point(module_scope)

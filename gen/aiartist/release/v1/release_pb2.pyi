@@ -9,7 +9,9 @@ from aiartist.common.v1 import progress_pb2 as _progress_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -104,12 +106,15 @@ class ProducedTake(_message.Message):
     PREVIEW_FIELD_NUMBER: _builtins.int
     COVER_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
     take_id: _builtins.str
     """The take's id in artist_db."""
     content_digest: _builtins.str
     """SHA-256 over the master, the cover and the brief, as `sha256:` and 64 hex digits: what a decision
     is about.
     """
+    provider: _builtins.str
+    """The music provider that made it, for example `builtin`."""
     @_builtins.property
     def audio(self) -> _audio_pb2.Artifact:
         """The master."""
@@ -140,14 +145,145 @@ class ProducedTake(_message.Message):
         preview: _audio_pb2.Artifact | None = ...,
         cover: _audio_pb2.Artifact | None = ...,
         thumbnail: _audio_pb2.Artifact | None = ...,
+        provider: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "cover", b"cover", "preview", b"preview", "review", b"review", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "content_digest", b"content_digest", "cover", b"cover", "preview", b"preview", "review", b"review", "take_id", b"take_id", "thumbnail", b"thumbnail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "content_digest", b"content_digest", "cover", b"cover", "preview", b"preview", "provider", b"provider", "review", b"review", "take_id", b"take_id", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProducedTake: _TypeAlias = ProducedTake  # noqa: Y015
+
+@_typing.final
+class FilmTakeRequest(_message.Message):
+    """See ReleaseService.FilmTake."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TAKE_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    run_id: _builtins.str
+    """For which run. Required."""
+    take_id: _builtins.str
+    """Which take. Required."""
+    @_builtins.property
+    def decision(self) -> _decision_pb2.Decision:
+        """The decision that allows it; its digest must be the take's. Required."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        take_id: _builtins.str = ...,
+        decision: _decision_pb2.Decision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "request_id", b"request_id", "run_id", b"run_id", "take_id", b"take_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilmTakeRequest: _TypeAlias = FilmTakeRequest  # noqa: Y015
+
+@_typing.final
+class FilmTakeResponse(_message.Message):
+    """See ReleaseService.FilmTake."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    FILM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> _progress_pb2.Progress:
+        """How far it is."""
+
+    @_builtins.property
+    def film(self) -> Global___ProducedFilm:
+        """The film, once, last."""
+
+    def __init__(
+        self,
+        *,
+        progress: _progress_pb2.Progress | None = ...,
+        film: Global___ProducedFilm | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["film", b"film", "progress", b"progress", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film", b"film", "progress", b"progress", "update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["progress", "film"]  # noqa: Y015
+    _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
+
+Global___FilmTakeResponse: _TypeAlias = FilmTakeResponse  # noqa: Y015
+
+@_typing.final
+class ProducedFilm(_message.Message):
+    """The videos of a take; none where the label makes none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILM_ID_FIELD_NUMBER: _builtins.int
+    VIDEOS_FIELD_NUMBER: _builtins.int
+    film_id: _builtins.str
+    """The film's id in artist_db."""
+    @_builtins.property
+    def videos(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProducedVideo]:
+        """Each video, `landscape` before `portrait`."""
+
+    def __init__(
+        self,
+        *,
+        film_id: _builtins.str = ...,
+        videos: _abc.Iterable[Global___ProducedVideo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film_id", b"film_id", "videos", b"videos"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProducedFilm: _TypeAlias = ProducedFilm  # noqa: Y015
+
+@_typing.final
+class ProducedVideo(_message.Message):
+    """One video."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    format: _builtins.str
+    """`landscape` or `portrait`."""
+    @_builtins.property
+    def file(self) -> _audio_pb2.Artifact:
+        """The file, `video/mp4`."""
+
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[_audio_pb2.ReviewCheck]:
+        """What was measured of it."""
+
+    def __init__(
+        self,
+        *,
+        format: _builtins.str = ...,
+        file: _audio_pb2.Artifact | None = ...,
+        checks: _abc.Iterable[_audio_pb2.ReviewCheck] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "file", b"file", "format", b"format"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProducedVideo: _TypeAlias = ProducedVideo  # noqa: Y015
 
 @_typing.final
 class PackageReleaseRequest(_message.Message):
@@ -257,19 +393,29 @@ class PublishReleaseRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RELEASE_ID_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable. Required."""
     release_id: _builtins.str
     """Which release. Required."""
+    dry_run: _builtins.bool
+    """True: changes nothing, and says what would be done."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only to these targets, by name; empty: to all of the label's."""
+
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         release_id: _builtins.str = ...,
+        targets: _abc.Iterable[_builtins.str] | None = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["release_id", b"release_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "release_id", b"release_id", "request_id", b"request_id", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -316,26 +462,254 @@ class PublishedRelease(_message.Message):
     RELEASE_ID_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
     release_id: _builtins.str
     """Which release."""
     target: _builtins.str
-    """`folder`."""
+    """The first target's name, for example `folder`."""
     location: _builtins.str
-    """Where it is, for example the folder's path."""
+    """Where it is there, for example the folder's path."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetOutcome]:
+        """Every target, the first among them."""
+
     def __init__(
         self,
         *,
         release_id: _builtins.str = ...,
         target: _builtins.str = ...,
         location: _builtins.str = ...,
+        targets: _abc.Iterable[Global___TargetOutcome] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "release_id", b"release_id", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "release_id", b"release_id", "target", b"target", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PublishedRelease: _TypeAlias = PublishedRelease  # noqa: Y015
+
+@_typing.final
+class TargetOutcome(_message.Message):
+    """What was done, or would be done, at one target."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Action:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[TargetOutcome._Action.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACTION_UNSPECIFIED: TargetOutcome._Action.ValueType  # 0
+        """Never sent."""
+        ACTION_PUBLISHED: TargetOutcome._Action.ValueType  # 1
+        """It was brought there, or what stood there was mended; and it was read back."""
+        ACTION_FOUND: TargetOutcome._Action.ValueType  # 2
+        """It stood there already, whole."""
+        ACTION_WOULD_PUBLISH: TargetOutcome._Action.ValueType  # 3
+        """A dry run: it would be brought there."""
+        ACTION_TAKEN_DOWN: TargetOutcome._Action.ValueType  # 4
+        """It was taken down, and is gone."""
+        ACTION_ABSENT: TargetOutcome._Action.ValueType  # 5
+        """It was not there."""
+
+    class Action(_Action, metaclass=_ActionEnumTypeWrapper):
+        """What became of the release there."""
+
+    ACTION_UNSPECIFIED: TargetOutcome.Action.ValueType  # 0
+    """Never sent."""
+    ACTION_PUBLISHED: TargetOutcome.Action.ValueType  # 1
+    """It was brought there, or what stood there was mended; and it was read back."""
+    ACTION_FOUND: TargetOutcome.Action.ValueType  # 2
+    """It stood there already, whole."""
+    ACTION_WOULD_PUBLISH: TargetOutcome.Action.ValueType  # 3
+    """A dry run: it would be brought there."""
+    ACTION_TAKEN_DOWN: TargetOutcome.Action.ValueType  # 4
+    """It was taken down, and is gone."""
+    ACTION_ABSENT: TargetOutcome.Action.ValueType  # 5
+    """It was not there."""
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    """The target's name."""
+    location: _builtins.str
+    """Where it is, was or would be."""
+    action: Global___TargetOutcome.Action.ValueType
+    """What became of it."""
+    detail: _builtins.str
+    """For people: what a dry run would transfer, or what stands in the way."""
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+        location: _builtins.str = ...,
+        action: Global___TargetOutcome.Action.ValueType = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "detail", b"detail", "location", b"location", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TargetOutcome: _TypeAlias = TargetOutcome  # noqa: Y015
+
+@_typing.final
+class TakeDownReleaseRequest(_message.Message):
+    """See ReleaseService.TakeDownRelease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    release_id: _builtins.str
+    """Which release. Required."""
+    reason: _builtins.str
+    """Why; 1 to 1,000 characters. Required."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only from these targets, by name; empty: from all where it is published."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        release_id: _builtins.str = ...,
+        targets: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "release_id", b"release_id", "request_id", b"request_id", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeDownReleaseRequest: _TypeAlias = TakeDownReleaseRequest  # noqa: Y015
+
+@_typing.final
+class TakeDownReleaseResponse(_message.Message):
+    """See ReleaseService.TakeDownRelease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetOutcome]:
+        """Every target."""
+
+    def __init__(
+        self,
+        *,
+        targets: _abc.Iterable[Global___TargetOutcome] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeDownReleaseResponse: _TypeAlias = TakeDownReleaseResponse  # noqa: Y015
+
+@_typing.final
+class ListMusicProvidersRequest(_message.Message):
+    """See ReleaseService.ListMusicProviders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMusicProvidersRequest: _TypeAlias = ListMusicProvidersRequest  # noqa: Y015
+
+@_typing.final
+class ListMusicProvidersResponse(_message.Message):
+    """See ReleaseService.ListMusicProviders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedCompositeFieldContainer[Global___MusicProvider]:
+        """In the order in which they are tried."""
+
+    def __init__(
+        self,
+        *,
+        providers: _abc.Iterable[Global___MusicProvider] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["providers", b"providers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMusicProvidersResponse: _TypeAlias = ListMusicProvidersResponse  # noqa: Y015
+
+@_typing.final
+class MusicProvider(_message.Message):
+    """A source of music, as this replica knows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CONFIGURED_FIELD_NUMBER: _builtins.int
+    BREAKER_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    TAKES_FIELD_NUMBER: _builtins.int
+    RETRY_AT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`builtin`, `acestep` or `suno`."""
+    configured: _builtins.bool
+    """True where it is set up: it has its address and key."""
+    breaker: _builtins.str
+    """`closed`, `open` or `half-open`; as a model's."""
+    failures: _builtins.int
+    """Failures since the last success."""
+    takes: _builtins.int
+    """Takes made since the start."""
+    detail: _builtins.str
+    """Why the breaker opened last, or what the setting lacks; empty: nothing to tell."""
+    address: _builtins.str
+    """Where it is, without credentials; empty for `builtin`."""
+    @_builtins.property
+    def retry_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried again; absent unless the breaker is open."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        configured: _builtins.bool = ...,
+        breaker: _builtins.str = ...,
+        failures: _builtins.int = ...,
+        takes: _builtins.int = ...,
+        retry_at: _timestamp_pb2.Timestamp | None = ...,
+        detail: _builtins.str = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_at", b"retry_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "breaker", b"breaker", "configured", b"configured", "detail", b"detail", "failures", b"failures", "name", b"name", "retry_at", b"retry_at", "takes", b"takes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MusicProvider: _TypeAlias = MusicProvider  # noqa: Y015
 
 @_typing.final
 class VerifyReleaseRequest(_message.Message):

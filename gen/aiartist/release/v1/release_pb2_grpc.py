@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ReleaseServiceStub:
-    """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
-    publishes them. Bytes live in the artifact store, facts in artist_db.
+    """Everything that touches media bytes: renders and reviews takes, draws covers, makes videos, builds
+    packages, publishes them. Bytes live in the artifact store, facts in artist_db.
 
     The stages are idempotent by `request_id`: a repeated call returns what the first made, and
     where the first was cut off it is made again with the same bytes.
@@ -44,6 +44,11 @@ class ReleaseServiceStub:
                 request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.ProduceTakeRequest.SerializeToString,
                 response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.ProduceTakeResponse.FromString,
                 _registered_method=True)
+        self.FilmTake = channel.unary_stream(
+                '/aiartist.release.v1.ReleaseService/FilmTake',
+                request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.FilmTakeRequest.SerializeToString,
+                response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.FilmTakeResponse.FromString,
+                _registered_method=True)
         self.PackageRelease = channel.unary_stream(
                 '/aiartist.release.v1.ReleaseService/PackageRelease',
                 request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.PackageReleaseRequest.SerializeToString,
@@ -53,6 +58,16 @@ class ReleaseServiceStub:
                 '/aiartist.release.v1.ReleaseService/PublishRelease',
                 request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.PublishReleaseRequest.SerializeToString,
                 response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.PublishReleaseResponse.FromString,
+                _registered_method=True)
+        self.TakeDownRelease = channel.unary_unary(
+                '/aiartist.release.v1.ReleaseService/TakeDownRelease',
+                request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.TakeDownReleaseRequest.SerializeToString,
+                response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.TakeDownReleaseResponse.FromString,
+                _registered_method=True)
+        self.ListMusicProviders = channel.unary_unary(
+                '/aiartist.release.v1.ReleaseService/ListMusicProviders',
+                request_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.ListMusicProvidersRequest.SerializeToString,
+                response_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.ListMusicProvidersResponse.FromString,
                 _registered_method=True)
         self.VerifyRelease = channel.unary_unary(
                 '/aiartist.release.v1.ReleaseService/VerifyRelease',
@@ -67,8 +82,8 @@ class ReleaseServiceStub:
 
 
 class ReleaseServiceServicer:
-    """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
-    publishes them. Bytes live in the artifact store, facts in artist_db.
+    """Everything that touches media bytes: renders and reviews takes, draws covers, makes videos, builds
+    packages, publishes them. Bytes live in the artifact store, facts in artist_db.
 
     The stages are idempotent by `request_id`: a repeated call returns what the first made, and
     where the first was cut off it is made again with the same bytes.
@@ -82,17 +97,42 @@ class ReleaseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FilmTake(self, request, context):
+        """Makes the videos of an approved take, and measures them. Streams progress, then the film, once,
+        last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PackageRelease(self, request, context):
-        """Builds the package of an approved take: audio, cover, lyrics, metadata, provenance, manifest.
-        Streams progress, then the package, once, last.
+        """Builds the package of an approved take: audio, cover, lyrics, videos, metadata, DDEX message,
+        provenance, manifest. Streams progress, then the package, once, last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PublishRelease(self, request, context):
-        """Publishes a package to the label's folder and reads it back. Streams progress, then where it
-        is, once, last.
+        """Publishes a package to every target of the label and reads it back there. What is published
+        stays where another target fails; a repeat goes on with those that are missing. Streams
+        progress, then where it is, once, last. FAILED_PRECONDITION with `ERROR_REASON_RELEASE_CAP` where
+        the artist's releases of the week are spent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeDownRelease(self, request, context):
+        """Takes a release down from its targets and looks whether it is gone. The package stays in the
+        artifact store; publishing it again is allowed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMusicProviders(self, request, context):
+        """The music providers in the order in which they are tried, and how each is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +162,11 @@ def add_ReleaseServiceServicer_to_server(servicer, server):
                     request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.ProduceTakeRequest.FromString,
                     response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.ProduceTakeResponse.SerializeToString,
             ),
+            'FilmTake': grpc.unary_stream_rpc_method_handler(
+                    servicer.FilmTake,
+                    request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.FilmTakeRequest.FromString,
+                    response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.FilmTakeResponse.SerializeToString,
+            ),
             'PackageRelease': grpc.unary_stream_rpc_method_handler(
                     servicer.PackageRelease,
                     request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.PackageReleaseRequest.FromString,
@@ -131,6 +176,16 @@ def add_ReleaseServiceServicer_to_server(servicer, server):
                     servicer.PublishRelease,
                     request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.PublishReleaseRequest.FromString,
                     response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.PublishReleaseResponse.SerializeToString,
+            ),
+            'TakeDownRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeDownRelease,
+                    request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.TakeDownReleaseRequest.FromString,
+                    response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.TakeDownReleaseResponse.SerializeToString,
+            ),
+            'ListMusicProviders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMusicProviders,
+                    request_deserializer=aiartist_dot_release_dot_v1_dot_release__pb2.ListMusicProvidersRequest.FromString,
+                    response_serializer=aiartist_dot_release_dot_v1_dot_release__pb2.ListMusicProvidersResponse.SerializeToString,
             ),
             'VerifyRelease': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyRelease,
@@ -151,8 +206,8 @@ def add_ReleaseServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReleaseService:
-    """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
-    publishes them. Bytes live in the artifact store, facts in artist_db.
+    """Everything that touches media bytes: renders and reviews takes, draws covers, makes videos, builds
+    packages, publishes them. Bytes live in the artifact store, facts in artist_db.
 
     The stages are idempotent by `request_id`: a repeated call returns what the first made, and
     where the first was cut off it is made again with the same bytes.
@@ -175,6 +230,33 @@ class ReleaseService:
             '/aiartist.release.v1.ReleaseService/ProduceTake',
             aiartist_dot_release_dot_v1_dot_release__pb2.ProduceTakeRequest.SerializeToString,
             aiartist_dot_release_dot_v1_dot_release__pb2.ProduceTakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FilmTake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aiartist.release.v1.ReleaseService/FilmTake',
+            aiartist_dot_release_dot_v1_dot_release__pb2.FilmTakeRequest.SerializeToString,
+            aiartist_dot_release_dot_v1_dot_release__pb2.FilmTakeResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -229,6 +311,60 @@ class ReleaseService:
             '/aiartist.release.v1.ReleaseService/PublishRelease',
             aiartist_dot_release_dot_v1_dot_release__pb2.PublishReleaseRequest.SerializeToString,
             aiartist_dot_release_dot_v1_dot_release__pb2.PublishReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeDownRelease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.release.v1.ReleaseService/TakeDownRelease',
+            aiartist_dot_release_dot_v1_dot_release__pb2.TakeDownReleaseRequest.SerializeToString,
+            aiartist_dot_release_dot_v1_dot_release__pb2.TakeDownReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMusicProviders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.release.v1.ReleaseService/ListMusicProviders',
+            aiartist_dot_release_dot_v1_dot_release__pb2.ListMusicProvidersRequest.SerializeToString,
+            aiartist_dot_release_dot_v1_dot_release__pb2.ListMusicProvidersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,8 +13,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ReleaseServiceStub:
-    """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
-    publishes them. Bytes live in the artifact store, facts in artist_db.
+    """Everything that touches media bytes: renders and reviews takes, draws covers, makes videos, builds
+    packages, publishes them. Bytes live in the artifact store, facts in artist_db.
 
     The stages are idempotent by `request_id`: a repeated call returns what the first made, and
     where the first was cut off it is made again with the same bytes.
@@ -25,14 +25,26 @@ class ReleaseServiceStub:
     """Renders one take of a brief, masters it and reviews the result. A take that fails its review
     is a result, not an error. Streams progress, then the take, once, last.
     """
+    FilmTake: _aio.UnaryStreamMultiCallable[_release_pb2.FilmTakeRequest, _release_pb2.FilmTakeResponse]
+    """Makes the videos of an approved take, and measures them. Streams progress, then the film, once,
+    last.
+    """
     PackageRelease: _aio.UnaryStreamMultiCallable[_release_pb2.PackageReleaseRequest, _release_pb2.PackageReleaseResponse]
-    """Builds the package of an approved take: audio, cover, lyrics, metadata, provenance, manifest.
-    Streams progress, then the package, once, last.
+    """Builds the package of an approved take: audio, cover, lyrics, videos, metadata, DDEX message,
+    provenance, manifest. Streams progress, then the package, once, last.
     """
     PublishRelease: _aio.UnaryStreamMultiCallable[_release_pb2.PublishReleaseRequest, _release_pb2.PublishReleaseResponse]
-    """Publishes a package to the label's folder and reads it back. Streams progress, then where it
-    is, once, last.
+    """Publishes a package to every target of the label and reads it back there. What is published
+    stays where another target fails; a repeat goes on with those that are missing. Streams
+    progress, then where it is, once, last. FAILED_PRECONDITION with `ERROR_REASON_RELEASE_CAP` where
+    the artist's releases of the week are spent.
     """
+    TakeDownRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.TakeDownReleaseRequest, _release_pb2.TakeDownReleaseResponse]
+    """Takes a release down from its targets and looks whether it is gone. The package stays in the
+    artifact store; publishing it again is allowed.
+    """
+    ListMusicProviders: _aio.UnaryUnaryMultiCallable[_release_pb2.ListMusicProvidersRequest, _release_pb2.ListMusicProvidersResponse]
+    """The music providers in the order in which they are tried, and how each is."""
     VerifyRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.VerifyReleaseRequest, _release_pb2.VerifyReleaseResponse]
     """Checks a package in the artifact store, or a published one: every file's hash, the audio, the
     cover, the metadata. Problems are a result, not an error.
@@ -43,8 +55,8 @@ class ReleaseServiceStub:
     """
 
 class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Everything that touches media bytes: renders and reviews takes, draws covers, builds packages,
-    publishes them. Bytes live in the artifact store, facts in artist_db.
+    """Everything that touches media bytes: renders and reviews takes, draws covers, makes videos, builds
+    packages, publishes them. Bytes live in the artifact store, facts in artist_db.
 
     The stages are idempotent by `request_id`: a repeated call returns what the first made, and
     where the first was cut off it is made again with the same bytes.
@@ -61,13 +73,23 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def FilmTake(
+        self,
+        request: _release_pb2.FilmTakeRequest,
+        context: _aio.ServicerContext[_release_pb2.FilmTakeRequest, _abc.AsyncIterator[_release_pb2.FilmTakeResponse]],
+    ) -> _abc.AsyncIterator[_release_pb2.FilmTakeResponse]:
+        """Makes the videos of an approved take, and measures them. Streams progress, then the film, once,
+        last.
+        """
+
+    @_abc_1.abstractmethod
     def PackageRelease(
         self,
         request: _release_pb2.PackageReleaseRequest,
         context: _aio.ServicerContext[_release_pb2.PackageReleaseRequest, _abc.AsyncIterator[_release_pb2.PackageReleaseResponse]],
     ) -> _abc.AsyncIterator[_release_pb2.PackageReleaseResponse]:
-        """Builds the package of an approved take: audio, cover, lyrics, metadata, provenance, manifest.
-        Streams progress, then the package, once, last.
+        """Builds the package of an approved take: audio, cover, lyrics, videos, metadata, DDEX message,
+        provenance, manifest. Streams progress, then the package, once, last.
         """
 
     @_abc_1.abstractmethod
@@ -76,9 +98,29 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _release_pb2.PublishReleaseRequest,
         context: _aio.ServicerContext[_release_pb2.PublishReleaseRequest, _abc.AsyncIterator[_release_pb2.PublishReleaseResponse]],
     ) -> _abc.AsyncIterator[_release_pb2.PublishReleaseResponse]:
-        """Publishes a package to the label's folder and reads it back. Streams progress, then where it
-        is, once, last.
+        """Publishes a package to every target of the label and reads it back there. What is published
+        stays where another target fails; a repeat goes on with those that are missing. Streams
+        progress, then where it is, once, last. FAILED_PRECONDITION with `ERROR_REASON_RELEASE_CAP` where
+        the artist's releases of the week are spent.
         """
+
+    @_abc_1.abstractmethod
+    def TakeDownRelease(
+        self,
+        request: _release_pb2.TakeDownReleaseRequest,
+        context: _aio.ServicerContext[_release_pb2.TakeDownReleaseRequest, _abc.Awaitable[_release_pb2.TakeDownReleaseResponse]],
+    ) -> _abc.Awaitable[_release_pb2.TakeDownReleaseResponse]:
+        """Takes a release down from its targets and looks whether it is gone. The package stays in the
+        artifact store; publishing it again is allowed.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMusicProviders(
+        self,
+        request: _release_pb2.ListMusicProvidersRequest,
+        context: _aio.ServicerContext[_release_pb2.ListMusicProvidersRequest, _abc.Awaitable[_release_pb2.ListMusicProvidersResponse]],
+    ) -> _abc.Awaitable[_release_pb2.ListMusicProvidersResponse]:
+        """The music providers in the order in which they are tried, and how each is."""
 
     @_abc_1.abstractmethod
     def VerifyRelease(
