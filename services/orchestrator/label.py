@@ -12,7 +12,7 @@ from services.chassis.errors import RemoteError, remote_error
 from services.chassis.ids import derived_id
 from services.orchestrator.song.brief import Singer
 from services.orchestrator.song.form import DEFAULT_DURATION_MS, tempo_range
-from services.orchestrator.song.genres import usual
+from services.orchestrator.song.genres import genre_name, usual
 
 TIMEOUT_S = 10.0
 PAGE_SIZE = 500
@@ -88,7 +88,7 @@ def singer_of(persona: persona_pb2.Persona) -> Singer:
     genre = usual(persona.genre)
     return Singer(
         name=persona.name,
-        genre=persona.genre,
+        genre=genre_name(persona.genre),
         style=persona.style,
         themes=tuple(persona.themes) or (persona.genre,),
         moods=tuple(persona.moods) or genre.moods,

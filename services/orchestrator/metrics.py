@@ -8,9 +8,9 @@ from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.chassis.breaker import Breaker, State
 from services.chassis.metrics import REGISTRY
 from services.orchestrator.domain import Attempt
-from services.orchestrator.gateway.breaker import Breaker, State
 from services.orchestrator.gateway.gate import Gate
 from services.orchestrator.models.catalog import Catalog, Model
 

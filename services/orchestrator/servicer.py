@@ -8,9 +8,9 @@ import grpc
 
 from aiartist.orchestrator.v1 import orchestrator_pb2 as pb
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceServicer
+from services.chassis.breaker import Breaker, State
 from services.chassis.logs import mask_text
 from services.orchestrator.domain import Answer, Attempt, Piece, Restart
-from services.orchestrator.gateway.breaker import Breaker, State
 from services.orchestrator.gateway.gateway import Gateway
 from services.orchestrator.models.catalog import Model
 from services.orchestrator.requests import ask_of, drawing_of

@@ -1,14 +1,13 @@
 """Simultaneous calls with one request id share one piece of work."""
 
 import asyncio
-import contextvars
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
-from services.chassis.chain import DEADLINE
-from services.chassis.errors import DependencyUnavailable, RequestIdReused
+from services.chassis import flights
+from services.chassis.errors import DependencyUnavailable
 from services.release.worker import Report, Step
 
 T = TypeVar("T")
@@ -29,17 +28,17 @@ class Flights:
     """Work in progress by request id. Work that nobody waits for any more is cancelled."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, _Flight] = {}
+        self._hangar: flights.Hangar[_Flight] = flights.Hangar()
 
     @classmethod
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[Self]:
         """All work is over after the block, cancelled where need be."""
-        flights = cls()
+        opened = cls()
         try:
-            yield flights
+            yield opened
         finally:
-            await flights._close()
+            await opened._hangar.close()
 
     async def follow(
         self, request_id: str, digest: str, work: Callable[[Report], Awaitable[T]]
@@ -48,54 +47,22 @@ class Flights:
 
         RequestIdReused where the same id runs with another digest. Raises what `work` raised.
         """
-        while (flight := self._flights.get(request_id)) is not None and flight.abandoned:
-            await asyncio.wait([flight.task])
-        if flight is None:
-            flight = self._flights[request_id] = _Flight(digest, work)
-            flight.task.add_done_callback(lambda task: self._ended(request_id, task))
-        elif flight.digest != digest:
-            raise RequestIdReused(request_id)
-        flight.followers += 1
-        try:
+        async with self._hangar.aboard(request_id, digest, lambda: _Flight(request_id, work)) as flight:
             async for step in flight.steps():
                 yield step
             if flight.task.cancelled():
                 raise DependencyUnavailable("release", "the release service is stopping; repeat the call")
             yield Landed(flight.task.result())
-        finally:
-            flight.followers -= 1
-            if not flight.followers:
-                flight.task.cancel()
-
-    def _ended(self, request_id: str, task: asyncio.Task[Any]) -> None:
-        del self._flights[request_id]
-        if not task.cancelled():
-            # Marks it as seen: the followers may all be gone.
-            task.exception()
-
-    async def _close(self) -> None:
-        tasks = [flight.task for flight in self._flights.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Flight:
-    def __init__(self, digest: str, work: Callable[[Report], Awaitable[Any]]) -> None:
-        self.digest = digest
-        self.followers = 0
+class _Flight(flights.Flight[Any]):
+    """Work of which the newest step counts."""
+
+    def __init__(self, request_id: str, work: Callable[[Report], Awaitable[Any]]) -> None:
         self._latest = Step("starting", 0, 0)
         self._version = 1
         self._news = asyncio.Event()
-        # The first caller's deadline must not end what others wait for; each caller has its own.
-        context = contextvars.copy_context()
-        context.run(DEADLINE.set, None)
-        self.task: asyncio.Task[Any] = asyncio.create_task(self._run(work), context=context)
-
-    @property
-    def abandoned(self) -> bool:
-        """True from the moment when the last follower left."""
-        return self.task.cancelling() > 0
+        super().__init__(request_id, self._run(work))
 
     async def steps(self) -> AsyncIterator[Step]:
         """The newest step, a few times a second at most, and again as a heartbeat; until the end."""

@@ -3,8 +3,8 @@
 import asyncio
 from collections import deque
 
+from services.chassis.breaker import Breaker, Permit, State
 from services.orchestrator.domain import DOWN, REFUSED, Completion, UpstreamError
-from services.orchestrator.gateway.breaker import Breaker, Permit, State
 from services.orchestrator.models.catalog import Model
 
 
@@ -36,7 +36,13 @@ class Gate:
         self._free += 1
         opened = False
         if isinstance(end, UpstreamError) and end.outcome in DOWN | REFUSED:
-            opened = self.breaker.failed(permit, end.outcome, end.detail, end.retry_after_s)
+            opened = self.breaker.failed(
+                permit,
+                end.outcome,
+                end.detail,
+                retry_after_s=end.retry_after_s,
+                must_be_mended=end.outcome in REFUSED,
+            )
         elif end is None:
             self.breaker.left(permit)
         else:

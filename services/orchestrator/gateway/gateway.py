@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.chassis.breaker import BreakerOpen
 from services.chassis.errors import FieldViolation, InvalidInput, RequestIdReused
 from services.chassis.logs import get_logger
 from services.orchestrator import metrics
@@ -25,7 +26,6 @@ from services.orchestrator.domain import (
     UpstreamError,
 )
 from services.orchestrator.errors import ModelsExhausted
-from services.orchestrator.gateway.breaker import BreakerOpen
 from services.orchestrator.gateway.caller import AnsweredBefore, Caller, UnderWayElsewhere
 from services.orchestrator.gateway.flights import Flights, Tell
 from services.orchestrator.gateway.gate import Gate

@@ -7,11 +7,11 @@ from functools import cache
 from itertools import product
 
 from services.orchestrator.song.dice import Dice
-from services.orchestrator.song.genres import usual
+from services.orchestrator.song.genres import Build, usual
 
 MS_PER_BAR_AT_1_BPM = 240_000
 """A bar of four beats at one beat a minute."""
-DEFAULT_DURATION_MS = 90_000
+DEFAULT_DURATION_MS = 150_000
 QUATRAIN_MS = 8_000
 """Four lines can't be sung in less."""
 
@@ -63,32 +63,14 @@ class Form:
 
 SLOW_BPM = 75
 """Down from here, two bars are long enough for four lines."""
-_SHAPES: Sequence[str] = (
-    "I V C V C B C O",
-    "I V C V C B C C O",
-    "I V C V B C O",
-    "I V V C V C B C O",
-    "I V C N V C B C O",
-    "I V C V C B N C O",
-    "I V C V C B V C C O",
-    "I V V C V V C B C C O",
-    "I V C N V C B N V C C O",
-)
 _LETTERS = {
     "I": Kind.INTRO,
     "V": Kind.VERSE,
+    "P": Kind.PRE_CHORUS,
     "C": Kind.CHORUS,
     "B": Kind.BRIDGE,
     "N": Kind.INSTRUMENTAL,
     "O": Kind.OUTRO,
-}
-_BARS = {
-    Kind.INTRO: (4, 2, 8),
-    Kind.VERSE: (8, 4, 16),
-    Kind.CHORUS: (8, 4),
-    Kind.BRIDGE: (4, 8),
-    Kind.INSTRUMENTAL: (4, 8),
-    Kind.OUTRO: (4, 2, 8),
 }
 
 
@@ -97,24 +79,22 @@ def duration_ms(bars: int, tempo_bpm: int) -> int:
     return round(bars * MS_PER_BAR_AT_1_BPM / tempo_bpm)
 
 
-def plan_form(dice: Dice, *, tempo: tuple[int, int], target_ms: int) -> Form:
-    """A form that lasts as long as wanted at a tempo within the range, both bounds included.
+def plan_form(dice: Dice, *, tempo: tuple[int, int], target_ms: int, genre: str = "pop") -> Form:
+    """A form of the genre that lasts as long as wanted at a tempo within the range, both bounds included.
 
     Among the forms that fit, the dice choose; where none fits exactly, the one that comes nearest.
     """
     slowest, fastest = tempo
     wish = slowest + dice.number("tempo", fastest - slowest + 1)
+    build = usual(genre).build
     forms = []
-    for shape, sizes in product(_SHAPES, _sizes(slow=slowest <= SLOW_BPM)):
-        kinds = [_LETTERS[letter] for letter in shape.split()]
-        bars = [sizes[kind] for kind in kinds]
+    for shape, sizes in _candidates(build, slow=slowest <= SLOW_BPM):
+        bars = [sizes[letter] for letter in shape]
         fitting = round(sum(bars) * MS_PER_BAR_AT_1_BPM / target_ms)
         tempo_bpm = min(max(fitting, slowest), fastest)
         off = abs(duration_ms(sum(bars), tempo_bpm) - target_ms) / target_ms
-        oddity = sum((*_BARS[kind], 2).index(sizes[kind]) for kind in set(kinds))
-        oddity += 2 * sum(
-            duration_ms(sizes[kind], tempo_bpm) < QUATRAIN_MS for kind in (Kind.VERSE, Kind.CHORUS)
-        )
+        oddity = sum((*build.bars[letter], 2).index(sizes[letter]) for letter in set(shape))
+        oddity += 2 * sum(duration_ms(sizes[letter], tempo_bpm) < QUATRAIN_MS for letter in "VC")
         forms.append(
             (
                 off > 0.02,
@@ -129,7 +109,7 @@ def plan_form(dice: Dice, *, tempo: tuple[int, int], target_ms: int) -> Form:
     forms.sort(key=lambda form: form[:4])
     best = [form for form in forms[:24] if form[:2] == forms[0][:2] and form[2] <= forms[0][2] + 1]
     *_, shape, bars, tempo_bpm = dice.choice("form", best)
-    return Form(tempo_bpm, numbered([_LETTERS[letter] for letter in shape.split()], bars))
+    return Form(tempo_bpm, numbered([_LETTERS[letter] for letter in shape], bars))
 
 
 def numbered(kinds: Sequence[Kind], bars: Sequence[int]) -> tuple[Part, ...]:
@@ -141,10 +121,17 @@ def numbered(kinds: Sequence[Kind], bars: Sequence[int]) -> tuple[Part, ...]:
 
 
 @cache
-def _sizes(*, slow: bool) -> list[dict[Kind, int]]:
-    kinds = list(_BARS)
-    lengths = [(*_BARS[kind], 2) if slow and 2 not in _BARS[kind] else _BARS[kind] for kind in kinds]
-    return [dict(zip(kinds, chosen, strict=True)) for chosen in product(*lengths)]
+def _candidates(build: Build, *, slow: bool) -> list[tuple[str, dict[str, int]]]:
+    """Each shape with each choice of lengths for the sections that it has."""
+    found = []
+    for shape in build.shapes:
+        letters = sorted(set(shape))
+        lengths = [
+            (*build.bars[letter], 2) if slow and 2 not in build.bars[letter] else build.bars[letter]
+            for letter in letters
+        ]
+        found += [(shape, dict(zip(letters, chosen, strict=True))) for chosen in product(*lengths)]
+    return found
 
 
 def fit_length(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from services.chassis.titles import faults, repaired
 from services.orchestrator.domain import Answer, Ask, Attempt, Message
 from services.orchestrator.errors import ModelsExhausted
 from services.orchestrator.gateway.gateway import question_digest
@@ -12,6 +13,7 @@ from services.orchestrator.prompts import Prompt, render
 from services.orchestrator.song.brief import Commission, Section, Singer, Song, Unwritable, Written
 from services.orchestrator.song.dice import Dice
 from services.orchestrator.song.form import MS_PER_BAR_AT_1_BPM, Kind, fit_length
+from services.orchestrator.song.genres import spoken
 from services.orchestrator.song.text import has_banned, tidied, words_of
 
 ROLE = "songwriter"
@@ -114,7 +116,7 @@ def _prompt(commission: Commission) -> Prompt:
     return render(
         "song",
         name=singer.name,
-        genre=singer.genre,
+        genre=spoken(singer.genre),
         language=singer.language,
         point_of_view=singer.point_of_view,
         timbre=singer.timbre,
@@ -148,7 +150,7 @@ def _song_of(text: str, commission: Commission) -> tuple[Song, list[str]]:
         lines = () if kind in _WORDLESS else tuple(filter(None, map(tidied, given)))
         sections.append(Section(kind, entry["bars"], lines))
     song = Song(
-        title=tidied(told["title"]),
+        title=repaired(tidied(told["title"]), commission.singer.language),
         theme=tidied(told["theme"]),
         mood=tidied(told["mood"]).lower(),
         tempo_bpm=told["tempo_bpm"],
@@ -203,7 +205,7 @@ def _title_problems(title: str, commission: Commission) -> list[str]:
         return [f"the title {title!r} must have 1 to 5 words"]
     if commission.title_taken(title):
         return [f"the artist has a song called {title!r} already; give this one another title"]
-    return []
+    return [f"the title {title!r} is not one that stores take: {fault.text}" for fault in faults(title)]
 
 
 def _form_problems(song: Song) -> list[str]:

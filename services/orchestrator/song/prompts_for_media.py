@@ -5,6 +5,7 @@ from itertools import cycle
 
 from services.orchestrator.song.brief import Singer
 from services.orchestrator.song.form import Kind, Part
+from services.orchestrator.song.genres import spoken
 
 _LOOKS = {
     Kind.INTRO: "wide and slow, nobody in sight: {picture}",
@@ -20,7 +21,7 @@ _LOOKS = {
 def style_prompt(singer: Singer, tempo_bpm: int, mood: str) -> str:
     """How the song should sound."""
     voice = ", ".join(filter(None, (singer.timbre, singer.delivery)))
-    told = [f"{mood} {singer.genre} at {tempo_bpm} bpm", ", ".join(singer.instruments)]
+    told = [f"{mood} {spoken(singer.genre)} at {tempo_bpm} bpm", ", ".join(singer.instruments)]
     told += [f"voice: {voice}"] if voice else []
     return "; ".join(filter(None, [*told, _first_sentence(singer.style)]))
 

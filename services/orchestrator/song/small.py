@@ -73,7 +73,7 @@ class _Desk:
 async def write_small(asker: Asker, model: str, commission: Commission, told: Told) -> Written:
     """A song by one model; Unwritable where its lines do not make one."""
     singer, dice = commission.singer, Dice.of(commission.request_id)
-    form = plan_form(dice, tempo=singer.tempo, target_ms=singer.target_ms)
+    form = plan_form(dice, tempo=singer.tempo, target_ms=singer.target_ms, genre=singer.genre)
     desk = _open_desk(asker, model, commission, told, dice)
     parts = _distinct(form)
     desk.asked = sum(_asks(part, form) for part in parts) + TITLE_ASKS

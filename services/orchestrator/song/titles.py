@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from services.chassis.titles import faults
 from services.orchestrator.song.brief import Commission
 from services.orchestrator.song.lexicon import Part, is_content, is_known, part_of
 from services.orchestrator.song.notebook import WORN_OUT
@@ -18,7 +19,7 @@ _WEAK_OPENINGS = word_set("and but or so if to that than as is was were are am b
 def choose_title(
     suggestions: Sequence[str], hook: Sequence[str], lines: Sequence[str], commission: Commission, theme: str
 ) -> str:
-    """1 to 5 words in title case, no title that the artist has, no banned word.
+    """1 to 5 words in title case, no title that the artist has or a store refuses, no banned word.
 
     `suggestions` are a model's, `hook` the chorus, `lines` every line of the song.
     """
@@ -35,9 +36,12 @@ def choose_title(
         ((weight, words) for weight, words in weighed if weight > 0), key=lambda w: (-w[0], w[1])
     ):
         title = title_case(" ".join(words))
-        if not commission.title_taken(title):
+        if not commission.title_taken(title) and not faults(title):
             return title
-    return _last_resort(title_case(" ".join(words_of(theme)[:MOST_WORDS])) or "Untitled", commission)
+    spare = (" ".join(words_of(text)[:MOST_WORDS]) for text in (theme, *hook, *lines))
+    titles = (title for text in spare if (title := title_case(text)) and not faults(title))
+    # A genre is none of a song's own, yet always there; a numeral tells its songs apart.
+    return _last_resort(next(titles, title_case(f"{commission.singer.genre} nocturne")), commission)
 
 
 def another_title(title: str, commission: Commission) -> str:

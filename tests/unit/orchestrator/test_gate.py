@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from services.chassis.breaker import BreakerOpen, State
 from services.orchestrator.domain import Completion, UpstreamError, Usage
-from services.orchestrator.gateway.breaker import BreakerOpen, State
 from services.orchestrator.gateway.gate import Gate
 from services.orchestrator.models.catalog import Model
 
@@ -67,3 +67,10 @@ async def test_a_bad_answer_is_a_sign_of_life(outcome: str) -> None:
     narrow = gate()
     assert not narrow.leave(await narrow.enter(), UpstreamError(outcome, "why"))  # type: ignore[arg-type]
     assert narrow.breaker.state is State.CLOSED
+
+
+@pytest.mark.parametrize("outcome", ["bad_key", "unknown_model"])
+async def test_what_somebody_must_mend_benches_the_model(outcome: str) -> None:
+    narrow = Gate(Model("m", "openai/m", failures=5, cooldown_s=30, bench_s=900))
+    assert narrow.leave(await narrow.enter(), UpstreamError(outcome, "why"))  # type: ignore[arg-type]
+    assert narrow.breaker.retry_in_s > 800

@@ -1,5 +1,8 @@
 """Titles."""
 
+import pytest
+
+from services.chassis.titles import faults
 from services.orchestrator.song.brief import Commission, Singer
 from services.orchestrator.song.titles import another_title, choose_title
 
@@ -37,3 +40,16 @@ def test_a_title_has_no_banned_word() -> None:
 
 def test_a_title_taken_meanwhile_gets_a_numeral() -> None:
     assert another_title("Porch Light", commission("porch light", "Porch Light II")) == "Porch Light III"
+
+
+def test_a_placeholder_is_no_title_even_where_a_model_insists() -> None:
+    title = choose_title(["Untitled", "Track 01", "New Song"], HOOK, HOOK, commission(), "leaving home")
+    assert not faults(title)
+    assert title.lower() not in {"untitled", "track", "new song"}
+
+
+@pytest.mark.parametrize(("theme", "lines"), [("", ()), ("untitled", ("...",)), ("new song", ("Song 3",))])
+def test_a_song_that_gives_no_title_gets_one_that_stores_take(theme: str, lines: tuple[str, ...]) -> None:
+    title = choose_title([], lines, lines, commission(), theme)
+    assert not faults(title)
+    assert choose_title([], lines, lines, commission(title), theme) != title

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.orchestrator.gateway.breaker import LONGEST_S, Breaker, BreakerOpen, State
+from services.chassis.breaker import LONGEST_S, Breaker, BreakerOpen, State
 
 
 class Clock:
@@ -23,7 +23,7 @@ def breaker(clock: Clock, *, failures: int = 1) -> Breaker:
 
 
 def fail(of: Breaker, outcome: str = "timeout", retry_after_s: float | None = None) -> bool:
-    return of.failed(of.enter(), outcome, "why", retry_after_s)  # type: ignore[arg-type]
+    return of.failed(of.enter(), outcome, "why", retry_after_s=retry_after_s)
 
 
 def test_it_opens_on_a_failure_and_lets_nobody_in_until_the_cool_down_is_over(clock: Clock) -> None:
@@ -48,7 +48,7 @@ def test_one_probe_a_cool_down_and_no_second_beside_it(clock: Clock) -> None:
     tried.begun(probe)
     with pytest.raises(BreakerOpen):
         tried.enter()
-    assert tried.failed(probe, "unreachable", "still", None)
+    assert tried.failed(probe, "unreachable", "still")
     assert (tried.state, tried.probes) == (State.OPEN, 1)
     assert tried.last_opened is not None
     assert tried.last_opened.outcome == "unreachable"
@@ -81,10 +81,9 @@ def test_several_failures_in_a_row_where_so_many_are_wanted(clock: Clock) -> Non
     assert [fail(tried), fail(tried), fail(tried)] == [False, False, True]
 
 
-@pytest.mark.parametrize("outcome", ["bad_key", "unknown_model"])
-def test_what_somebody_must_mend_benches_the_model_at_once(clock: Clock, outcome: str) -> None:
+def test_what_somebody_must_mend_benches_the_provider_at_once(clock: Clock) -> None:
     tried = breaker(clock, failures=5)
-    assert fail(tried, outcome)
+    assert tried.failed(tried.enter(), "bad_key", "why", must_be_mended=True)
     assert tried.retry_in_s == 900
 
 
@@ -98,9 +97,9 @@ def test_a_provider_s_own_wish_goes_before_the_cool_down(clock: Clock, told: flo
 def test_calls_that_were_under_way_change_nothing_when_they_end(clock: Clock) -> None:
     tried = breaker(clock)
     first, second, third = (tried.enter() for _ in range(3))
-    tried.failed(first, "timeout", "why", None)
+    tried.failed(first, "timeout", "why")
     clock.now += 10
-    assert not tried.failed(second, "timeout", "why", None)
+    assert not tried.failed(second, "timeout", "why")
     assert tried.retry_in_s == 20
     tried.succeeded(third)
     assert tried.state is State.OPEN
@@ -109,6 +108,6 @@ def test_calls_that_were_under_way_change_nothing_when_they_end(clock: Clock) ->
 def test_a_call_that_was_under_way_can_ask_for_more_patience(clock: Clock) -> None:
     tried = breaker(clock)
     first, second = tried.enter(), tried.enter()
-    tried.failed(first, "rate_limited", "why", 5)
-    tried.failed(second, "rate_limited", "why", 60)
+    tried.failed(first, "rate_limited", "why", retry_after_s=5)
+    tried.failed(second, "rate_limited", "why", retry_after_s=60)
     assert tried.retry_in_s == 60

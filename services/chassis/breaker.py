@@ -1,4 +1,4 @@
-"""Keeps calls away from a model that fails: the circuit breaker of M. Nygard's *Release It!*.
+"""Keeps calls away from a provider that fails: the circuit breaker of M. Nygard's *Release It!*.
 
 closed     every call is made
 open       none is, until the cool-down is over
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from services.orchestrator.domain import DOWN, REFUSED, Outcome
-
 LONGEST_S = 3_600.0
 """A provider that wants to be left alone for longer is asked once an hour all the same."""
 
@@ -24,7 +22,7 @@ class State(StrEnum):
 
 
 class BreakerOpen(Exception):
-    """The model is not to be called now."""
+    """The provider is not to be called now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +38,13 @@ class Permit:
 class Opened:
     """Why and when a breaker opened."""
 
-    outcome: Outcome
+    outcome: str
     detail: str
     at: datetime
 
 
 class Breaker:
-    """One model's breaker; for one event loop."""
+    """One provider's breaker; for one event loop."""
 
     def __init__(
         self, *, failures: int, cooldown_s: float, bench_s: float, clock: Callable[[], float] = time.monotonic
@@ -104,7 +102,7 @@ class Breaker:
         self.probes += permit.probe
 
     def succeeded(self, permit: Permit) -> None:
-        """The model answered, well or badly."""
+        """The provider answered, well or badly."""
         if permit.period != self._period:
             return
         self.failures = 0
@@ -113,20 +111,30 @@ class Breaker:
             self._probing = False
             self._period += 1
 
-    def failed(self, permit: Permit, outcome: Outcome, detail: str, retry_after_s: float | None) -> bool:
-        """The model did not answer; True where the breaker opened because of it.
+    def failed(
+        self,
+        permit: Permit,
+        outcome: str,
+        detail: str,
+        *,
+        retry_after_s: float | None = None,
+        must_be_mended: bool = False,
+    ) -> bool:
+        """The provider did not answer; True where the breaker opened because of it.
 
+        `must_be_mended`: somebody has to do something first, so it opens at once and for the longer time.
         The end of a call that was begun before the breaker opened changes nothing, unless the provider
         now asks for more patience.
         """
-        wait_s = self._wait_s(outcome, retry_after_s)
+        wait_s = self._wait_s(retry_after_s, must_be_mended)
         if permit.period != self._period:
             if self._until is not None and retry_after_s is not None:
                 self._until = max(self._until, self._clock() + wait_s)
             return False
         self.failures += 1
         self._probing = False
-        if not permit.probe and self.failures < self._threshold and outcome in DOWN and retry_after_s is None:
+        at_once = permit.probe or must_be_mended or retry_after_s is not None
+        if not at_once and self.failures < self._threshold:
             return False
         self._until = self._clock() + wait_s
         self._period += 1
@@ -134,11 +142,11 @@ class Breaker:
         return True
 
     def left(self, permit: Permit) -> None:
-        """The call ended without a verdict on the model."""
+        """The call ended without a verdict on the provider."""
         if permit.probe and permit.period == self._period:
             self._probing = False
 
-    def _wait_s(self, outcome: Outcome, retry_after_s: float | None) -> float:
+    def _wait_s(self, retry_after_s: float | None, must_be_mended: bool) -> float:
         if retry_after_s is not None:
             return min(max(0.0, retry_after_s), LONGEST_S)
-        return self._bench_s if outcome in REFUSED else self._cooldown_s
+        return self._bench_s if must_be_mended else self._cooldown_s
