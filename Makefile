@@ -11,13 +11,14 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PROTOS = $(shell cd protos && find aiartist -name '*.proto' | sort)
 
-.PHONY: help demo up test lint format protos protos-baseline bench bench-orchestrator doctor lock clean
+.PHONY: help demo up test lint format protos protos-baseline bench bench-orchestrator \
+	bench-release test-songs doctor lock clean
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/runtime ## Make a real release on this machine, with no keys (ARTIST=file.yaml for your own artist)
-	@$(BIN)/aiartist demo --artist "$(ARTIST)"
+demo: $(VENV)/runtime ## Make a real release, with no keys (ARTIST=file.yaml: your own; VIDEO=landscape,portrait)
+	@$(if $(VIDEO),AIARTIST_RELEASE_VIDEO="$(VIDEO)") $(BIN)/aiartist demo --artist "$(ARTIST)"
 
 up: $(VENV)/runtime ## Serve the whole platform until Ctrl-C
 	@$(BIN)/aiartist serve --target all
@@ -54,6 +55,12 @@ bench-orchestrator: $(VENV)/dev $(VENV)/bench-proxy/installed ## Measure model c
 	@# Starts processes while gRPC is at work in this one, which is no fork that gRPC would have to know of.
 	@GRPC_ENABLE_FORK_SUPPORT=false $(BIN)/python -m tests.bench orchestrator
 
+bench-release: $(VENV)/dev $(VENV)/bench-release/installed ## Measure music, review and video beside librosa and MoviePy
+	@$(BIN)/python -m tests.bench release
+
+test-songs: $(VENV)/dev ## Make 40 songs from 40 briefs over all genres and measure them
+	@$(BIN)/python -m pytest -m songs -q -s tests/songs
+
 lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --all-extras \
 		--no-annotate --custom-compile-command 'make lock' pyproject.toml requirements/build.in \
@@ -67,6 +74,9 @@ lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 		| $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
 		--no-annotate --custom-compile-command 'make lock' --no-emit-package litellm-enterprise - \
 		-o requirements/bench-proxy.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
+		--no-annotate --custom-compile-command 'make lock' requirements/bench-release.in \
+		-o requirements/bench-release.lock
 
 clean: ## Remove the virtual environment and caches (not your data)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -96,8 +106,8 @@ $(VENV)/dev: $(VENV)/runtime requirements/dev.lock
 	@touch $@
 
 # Run beside a benchmark and never imported, so its packages stay out of the platform's environment.
-$(VENV)/bench-proxy/installed: $(VENV)/bin/python requirements/bench-proxy.lock
-	@echo "Installing the litellm proxy into $(@D) (once) ..."
+$(VENV)/bench-%/installed: requirements/bench-%.lock $(VENV)/bin/python
+	@echo "Installing what is measured into $(@D) (once) ..."
 	@$(BIN)/python -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/bench-proxy.lock
+	@$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<
 	@touch $@

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from cli.checks import Check, all_checks
 from cli.failures import FAILED
+from cli.music_checks import music_checks
 from cli.output import Output, cell, listing, state_cell
 from cli.settings import load_what_can_be
 from cli.telegram_checks import telegram_checks
@@ -14,7 +15,7 @@ from cli.telegram_checks import telegram_checks
 async def doctor(output: Output) -> int:
     """Checks everything and shows it; 1 where anything failed."""
     settings, wrong = load_what_can_be()
-    checks = await all_checks(settings, wrong, telegram_checks())
+    checks = await all_checks(settings, wrong, telegram_checks(), music_checks())
     failed = sum(check.status == "fail" for check in checks)
     if output.json:
         output.document(

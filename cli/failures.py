@@ -86,6 +86,8 @@ def what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
             return ("see which models can be called: aiartist llm status",)
         case "BUDGET_SPENT":
             return (_raise_budget(metadata),)
+        case "TARGET_UNAVAILABLE":
+            return ("what succeeded stays; publish again: aiartist release publish RELEASE",)
         case "UNAUTHENTICATED":
             return ("set AIARTIST_TOKEN to a token of AIARTIST_TOKENS",)
         case "ROLE_TOO_LOW":

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import artists, budgets, error_groups, llm, messages, releases, runs
+from cli import artists, budgets, error_groups, llm, messages, providers, releases, runs
 from cli.output import Output
 from cli.session import execute, output_of, run_and_exit
 from services.chassis.version import VERSION
@@ -39,6 +39,7 @@ app.add_typer(error_groups.app, name="error")
 app.add_typer(llm.app, name="llm")
 app.add_typer(budgets.app, name="budget")
 app.add_typer(messages.app, name="message")
+app.add_typer(providers.app, name="provider")
 
 
 def _print_version(wanted: bool) -> None:
@@ -73,7 +74,7 @@ def status(ctx: typer.Context) -> None:
 
 @app.command("doctor", epilog="Example: aiartist doctor --json")
 def doctor(ctx: typer.Context) -> None:
-    """Check settings, database, models, disk, Telegram and services.
+    """Check settings, database, models, disk, Telegram, music providers and services.
 
     Exit 0: nothing failed, 1: something did.
     """

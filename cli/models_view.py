@@ -66,14 +66,15 @@ def _state(model: orch.Model, now: float) -> Text:
     if breaker.state == orch.Breaker.STATE_OPEN:
         words = [f"open: {plain(breaker.outcome) or 'failed'}"]
         if breaker.HasField("retry_at"):
-            words.append(f"tried again {_until(seconds_of(breaker.retry_at) - now)}")
+            words.append(f"tried again {until(seconds_of(breaker.retry_at) - now)}")
         return Text(", ".join(words), style=_OPEN)
     if breaker.state == orch.Breaker.STATE_HALF_OPEN:
         return Text("half-open: next call is a probe", style=_HALF_OPEN)
     return Text("ready", style="green")
 
 
-def _until(seconds: float) -> str:
+def until(seconds: float) -> str:
+    """For example `in 12 s`, or `with the next call` where the time has come."""
     whole = math.ceil(seconds)
     if whole <= 0:
         return "with the next call"

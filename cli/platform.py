@@ -4,7 +4,7 @@ Same code and wiring as one container each; only where the others are found diff
 """
 
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -41,11 +41,13 @@ class Platform:
 
 
 @asynccontextmanager
-async def run_platform(*, any_ports: bool = False, tell: Tell = lambda _: None) -> AsyncIterator[Platform]:
+async def run_platform(
+    *, any_ports: bool = False, tell: Tell = lambda _: None, usual: Mapping[str, Any] | None = None
+) -> AsyncIterator[Platform]:
     """Starts everything, gives it, and stops it in reverse order. SetupError where that can't be.
 
     `any_ports` takes whatever ports are free in place of the configured ones, so that two can
-    run side by side.
+    run side by side. `usual` are values of settings that nobody has set.
     """
     settings = ChassisSettings.load()
     async with AsyncExitStack() as stack:
@@ -61,7 +63,7 @@ async def run_platform(*, any_ports: bool = False, tell: Tell = lambda _: None) 
         apps: list[App] = []
         for name in SERVICES:
             more = {"port": ports[name], **({"metrics_port": 0} if any_ports else {})}
-            app = await _build(name, common | more, addresses)
+            app = await _build(name, common | more, addresses, usual or {})
             # Closed here where a later one can't be built; `close` does nothing the second time.
             stack.push_async_callback(app.close)
             apps.append(app)
@@ -117,12 +119,15 @@ def _ports(any_ports: bool) -> dict[str, int]:
     return wanted
 
 
-async def _build(name: str, common: dict[str, Any], addresses: dict[str, str]) -> App:
+async def _build(
+    name: str, common: dict[str, Any], addresses: dict[str, str], usual: Mapping[str, Any]
+) -> App:
     settings_type: type[ChassisSettings] = _module(name, "settings").Settings
+    set_already = settings_type.load().model_fields_set
+    unset = {field: value for field, value in usual.items() if field not in set_already}
     known = {f"{service}_addr": address for service, address in addresses.items()}
-    given = {
-        field: value for field, value in {**common, **known}.items() if field in settings_type.model_fields
-    }
+    wanted = {**unset, **common, **known}
+    given = {field: value for field, value in wanted.items() if field in settings_type.model_fields}
     settings = settings_type.load(**given)
     logs.keep_secret(settings)
     app: App = await _module(name, "app").build(settings)

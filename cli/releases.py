@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,13 @@ from aiartist.release.v1 import release_pb2
 from cli import finding
 from cli.failures import BAD_INPUT, Failure
 from cli.names import artist_names
-from cli.output import Output, cell, facts, listing
-from cli.session import Session, execute
+from cli.output import Output, cell, facts, listing, note
+from cli.session import Session, execute, new_request_id
 from cli.texts import ABSENT, moment, plain, short_moment, verdict
 
-VERIFY_TIMEOUT_S = 300.0
+VERIFY_TIMEOUT_S = 900.0
+PUBLISH_TIMEOUT_S = 3_600.0
+"""Uploads to slow places take their time; a cut one goes on with the next try."""
 
 app = typer.Typer(no_args_is_help=True, help="What came out: packages and where they were published.")
 
@@ -52,7 +55,7 @@ async def _list(session: Session, artist: str, limit: int) -> None:
     names = await artist_names(session, [release.artist_id for release in found.releases])
     table = listing("id", "title", "artist", "made", "published to")
     for release in found.releases:
-        targets = ", ".join(publication.target for publication in release.publications)
+        targets = ", ".join(p.target for p in release.publications if not p.HasField("taken_down_at"))
         table.add_row(
             cell(release.id),
             cell(release.title, 24),
@@ -93,11 +96,105 @@ async def _show(session: Session, given: str) -> None:
         )
     )
     for publication in release.publications:
-        session.output.say(f"{publication.target}: {plain(publication.location)}")
+        gone = ""
+        if publication.HasField("taken_down_at"):
+            gone = f" (taken down {moment(publication.taken_down_at)}: {plain(publication.take_down_reason)})"
+        session.output.say(f"{publication.target}: {plain(publication.location)}{gone}")
     table = listing("file", "media type", "bytes", right=("bytes",))
     for file in release.files:
         table.add_row(cell(file.path, 60), cell(file.media_type, 24), f"{file.size_bytes:,}")
     session.output.show(table)
+
+
+@app.command("publish", epilog="Example: aiartist release publish rel_0q8w --target s3 --dry-run")
+def publish(
+    ctx: typer.Context,
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its id, or the beginning of it.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Only to this target; may stand several times.", show_default=False),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, and say what would be done.")
+    ] = False,
+) -> None:
+    """Publish a release to the label's targets, or to those where it is missing.
+
+    Exit 0: it is published, or would be, 1: something stands in the way.
+    """
+    execute(ctx, lambda session: _publish(session, release, target or [], dry_run))
+
+
+async def _publish(session: Session, given: str, targets: list[str], dry_run: bool) -> int:
+    service = session.release
+    request = release_pb2.PublishReleaseRequest(
+        request_id=new_request_id(),
+        release_id=await finding.release_id(session, given),
+        targets=targets,
+        dry_run=dry_run,
+    )
+    publication = await service.answer(
+        _followed(service.stub.PublishRelease(request, timeout=PUBLISH_TIMEOUT_S))
+    )
+    if session.output.json:
+        session.output.document(publication)
+    else:
+        _outcomes(session.output, publication.targets)
+    absent = release_pb2.TargetOutcome.ACTION_ABSENT
+    return 1 if any(outcome.action == absent for outcome in publication.targets) else 0
+
+
+@app.command("take-down", epilog="Example: aiartist release take-down rel_0q8w --reason 'a sample'")
+def take_down(
+    ctx: typer.Context,
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its id, or the beginning of it.")],
+    reason: Annotated[str, typer.Option(help="Why; the books keep it.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Only from this target; may stand several times.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take a release down from its targets; the package stays and may be published again. Asks first."""
+    execute(ctx, lambda session: _take_down(session, release, target or [], reason, yes))
+
+
+async def _take_down(session: Session, given: str, targets: list[str], reason: str, yes: bool) -> None:
+    service = session.release
+    release_id = await finding.release_id(session, given)
+    if not yes and not session.output.agreed(f"Take {release_id} down from where it is published?"):
+        raise Failure(f"{release_id} was not taken down; --yes does it without asking")
+    request = release_pb2.TakeDownReleaseRequest(
+        request_id=new_request_id(), release_id=release_id, targets=targets, reason=reason
+    )
+    answer = await service.answer(service.stub.TakeDownRelease(request, timeout=PUBLISH_TIMEOUT_S))
+    if session.output.json:
+        session.output.document(answer)
+    else:
+        _outcomes(session.output, answer.targets)
+
+
+async def _followed(
+    updates: AsyncIterable[release_pb2.PublishReleaseResponse],
+) -> release_pb2.PublishedRelease:
+    """The end of a publication; each new step goes to standard error on the way."""
+    publication, told = release_pb2.PublishedRelease(), ""
+    async for update in updates:
+        if update.HasField("publication"):
+            publication = update.publication
+        elif update.progress.step not in ("", told):
+            told = update.progress.step
+            note(plain(told))
+    return publication
+
+
+def _outcomes(output: Output, outcomes: Iterable[release_pb2.TargetOutcome]) -> None:
+    for outcome in outcomes:
+        action = release_pb2.TargetOutcome.Action.Name(outcome.action).removeprefix("ACTION_")
+        done = action.lower().replace("_", " ")
+        output.say(f"{plain(outcome.target)}: {done} at {plain(outcome.location)}")
+        if outcome.detail:
+            output.say(f"  {plain(outcome.detail)}")
 
 
 @app.command("verify", epilog="Example: aiartist release verify data/releases/rel_0q8w")

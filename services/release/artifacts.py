@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlparse
 
 import obstore
@@ -36,23 +36,7 @@ class ArtifactStore:
     @classmethod
     def open(cls, url: str) -> Self:
         """SetupError where the URL is none of a store, or its folder cannot be made."""
-        parsed = urlparse(url)
-        if parsed.username or parsed.password:
-            raise SetupError(
-                "AIARTIST_ARTIFACT_URL: leave credentials out; give them as the cloud's own variables"
-            )
-        try:
-            if parsed.scheme == "file":
-                folder = Path(unquote(parsed.path))
-                folder.mkdir(parents=True, exist_ok=True)
-                return cls(LocalStore(folder), url)
-            return cls(from_url(url), url)
-        except OSError as error:
-            raise SetupError(
-                f"AIARTIST_ARTIFACT_URL: cannot use {url}: {error.strerror}; {remedy(error)}"
-            ) from error
-        except (BaseError, ValueError) as error:
-            raise SetupError(f"AIARTIST_ARTIFACT_URL: cannot use {url}: {_cause(error)}") from error
+        return cls(open_store(url, "AIARTIST_ARTIFACT_URL"), url)
 
     async def put(self, path: str, source: Path | bytes, media_type: str) -> audio_pb2.Artifact:
         """Keeps `source` under `path`, over what may be there, and reads it back.
@@ -62,7 +46,7 @@ class ArtifactStore:
         """
         safe_path(path)
         sha256, size = await asyncio.to_thread(_digest, source)
-        self._forget_cut_off_writes(path)
+        forget_cut_off_writes(self._store, path)
         try:
             await obstore.put_async(self._store, path, source)
         except (BaseError, OSError) as error:
@@ -89,7 +73,7 @@ class ArtifactStore:
         except FileNotFoundError as error:
             raise CorruptArtifact(artifact.path, expected=artifact.sha256, found=MISSING) from error
         except (BaseError, OSError) as error:
-            if _cause(error).lower() == "not a directory":
+            if cause_of(error).lower() == "not a directory":
                 raise CorruptArtifact(artifact.path, expected=artifact.sha256, found=MISSING) from error
             raise self._refused(artifact.path, error) from error
         if found.hexdigest() != artifact.sha256:
@@ -111,17 +95,38 @@ class ArtifactStore:
             return
 
     def _refused(self, path: str, error: Exception) -> StorageError:
-        cause = _cause(error).lower()
+        cause = cause_of(error).lower()
         return StorageError(
             f"the artifact store {self.url} refuses {path}: {cause}; {remedy(error)}", cause=cause
         )
 
-    def _forget_cut_off_writes(self, path: str) -> None:
-        # A local store writes beside the target, as `name#1`, and renames; a killed process leaves that.
-        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
-            target = Path(self._store.prefix, path)
-            for left in target.parent.glob(f"{target.name}#*"):
-                left.unlink(missing_ok=True)
+
+def open_store(url: str, setting: str, **options: Any) -> "ObjectStore":
+    """The store at a URL; `options` are obstore's for those that are not a folder.
+
+    SetupError, by the setting's name, where the URL is none of a store, or its folder cannot be made.
+    """
+    parsed = urlparse(url)
+    if parsed.username or parsed.password:
+        raise SetupError(f"{setting}: leave credentials out; give them as the cloud's own variables")
+    try:
+        if parsed.scheme == "file":
+            folder = Path(unquote(parsed.path))
+            folder.mkdir(parents=True, exist_ok=True)
+            return LocalStore(folder, automatic_cleanup=True)
+        return from_url(url, **options)
+    except OSError as error:
+        raise SetupError(f"{setting}: cannot use {url}: {error.strerror}; {remedy(error)}") from error
+    except (BaseError, ValueError) as error:
+        raise SetupError(f"{setting}: cannot use {url}: {cause_of(error)}") from error
+
+
+def forget_cut_off_writes(store: "ObjectStore", path: str) -> None:
+    """Removes what a killed process left: a folder is written beside the target, as `name#1`, and renamed."""
+    if isinstance(store, LocalStore) and store.prefix is not None:
+        target = Path(store.prefix, path)
+        for left in target.parent.glob(f"{target.name}#*"):
+            left.unlink(missing_ok=True)
 
 
 def safe_path(path: str) -> str:
@@ -139,7 +144,7 @@ def _digest(source: Path | bytes) -> tuple[str, int]:
         return hashlib.file_digest(file, "sha256").hexdigest(), source.stat().st_size
 
 
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """The operating system's words where the store passes them on, else the store's own."""
     line = str(error).partition("\n")[0]
     system = re.search(r"([^:]+) \(os error \d+\)$", line)

@@ -5,12 +5,15 @@ reason the studio, which makes the takes, is known here by its module's name onl
 """
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1 import decision_pb2, persona_pb2
+from services.release.package.imprint import Imprint
+from services.release.providers.provider import Unusable
 from services.release.worker import Report
 
 STUDIO = "services.release.studio"
@@ -27,6 +30,8 @@ class RenderedTake:
     sha256: str
     size_bytes: int
     fingerprint: bytes
+    model: str = ""
+    """What it was made with, as the studio says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,16 @@ class Presentation:
 
 
 @dataclass(frozen=True, slots=True)
+class Presented:
+    """How the cover was made."""
+
+    pictured: bool
+    """True where it shows what an image model drew."""
+    problem: str
+    """Why it does not show the model's picture that there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class PackageOrder:
     """What `build` needs; messages are serialised."""
 
@@ -55,6 +70,12 @@ class PackageOrder:
     take: bytes
     persona: bytes
     decision: bytes
+    imprint: Imprint
+    isrc: str
+    upc: str
+    film: bytes | None
+    videos: Mapping[str, Path]
+    """The film's files by their format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +94,39 @@ def warm_up(studio: str) -> None:
 
 
 def render(
-    report: Report, studio: str, brief: bytes, seed: int, output: Path, catalogue: tuple[bytes, ...]
-) -> RenderedTake | Unplayable:
-    """Renders, masters and reviews one take into `output`. OSError where the disk refuses."""
+    report: Report,
+    studio: str,
+    brief: bytes,
+    seed: int,
+    output: Path,
+    source: Path | None,
+    provider: str,
+    soundfont: Path | None = None,
+) -> RenderedTake | Unplayable | Unusable:
+    """Renders one take, or reads it from a provider's file, masters it into `output` and reviews it.
+
+    OSError where the disk refuses.
+    """
     import soundfile
 
+    from services.release.mastering import Unmasterable
     from services.release.music.provider import UnplayableBrief
+    from services.release.providers.intake import UnusableSong
 
     module = import_module(studio)
-    job = module.TakeJob(brief=brief, seed=seed, output=output, catalogue=catalogue)
+    job = module.TakeJob(
+        brief=brief, seed=seed, output=output, source=source, provider=provider, soundfont=soundfont
+    )
     try:
         result = module.produce(job, report)
     except UnplayableBrief as error:
         return Unplayable(str(error))
+    except UnusableSong as error:
+        return Unusable(error.outcome, str(error))
+    except Unmasterable as error:
+        if source is None:
+            raise
+        return Unusable("empty_song", str(error))
     except soundfile.SoundFileError as error:
         raise _disk_error(output) from error
     return RenderedTake(
@@ -95,19 +136,23 @@ def render(
         sha256=result.sha256,
         size_bytes=result.size_bytes,
         fingerprint=result.fingerprint,
+        model=result.model,
     )
 
 
-def present(report: Report, master: Path, brief: bytes, persona: bytes, into: Presentation) -> None:
+def present(
+    report: Report, master: Path, brief: bytes, persona: bytes, picture: bytes | None, into: Presentation
+) -> Presented:
     """Writes what people judge a take by. OSError where the disk refuses."""
     from services.release.presentation import encode_preview, pictures
 
     report("preview", 0, 2)
     into.preview.write_bytes(encode_preview(master))
     report("cover", 1, 2)
-    cover, thumbnail = pictures(brief, persona)
-    into.cover.write_bytes(cover)
-    into.thumbnail.write_bytes(thumbnail)
+    made = pictures(brief, persona, picture)
+    into.cover.write_bytes(made.cover)
+    into.thumbnail.write_bytes(made.thumbnail)
+    return Presented(made.pictured, made.problem)
 
 
 def build(
@@ -118,23 +163,30 @@ def build(
     Without a cover, as takes of older versions are, one is drawn.
     """
     from services.release.cover import describe_cover, draw_cover
-    from services.release.package.build import Ingredients, build_package
+    from services.release.package.build import build_package
+    from services.release.package.facts import Ingredients
 
     brief = db.StoredBrief.FromString(order.brief)
+    take = db.StoredTake.FromString(order.take)
     persona = persona_pb2.Persona.FromString(order.persona)
     report("cover", 0, 3)
     if cover is None:
         artwork = draw_cover(persona, brief.brief)
     else:
-        artwork = describe_cover(persona, brief.brief, cover.read_bytes())
+        artwork = describe_cover(persona, brief.brief, cover.read_bytes(), pictured=bool(take.cover_model))
     report("package", 1, 3)
     parts = Ingredients(
         release_id=order.release_id,
         artist_name=persona.name,
         brief=brief,
-        take=db.StoredTake.FromString(order.take),
+        take=take,
         decision=decision_pb2.Decision.FromString(order.decision),
         cover=artwork,
+        imprint=order.imprint,
+        isrc=order.isrc,
+        upc=order.upc,
+        film=None if order.film is None else db.StoredFilm.FromString(order.film),
+        videos=order.videos,
     )
     build_package(folder, master, parts)
     report("verify", 2, 3)

@@ -1,5 +1,6 @@
 """Mastering: from a mix at any level to a master at -14 LUFS that stays below -1 dBTP."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
 
@@ -84,22 +85,31 @@ def master(samples: Samples, sample_rate: int) -> Master:
 def balance(samples: Samples, sample_rate: int) -> Samples:
     """High-pass, tonal balance and a mono low end; length and level stay about the same."""
     sos = scipy.signal.butter(4, 24.0, "high", fs=sample_rate, output="sos")
-    cleaned = scipy.signal.sosfilt(sos, samples, axis=0).astype(np.float32)
-    middle = (cleaned[:, 0] + cleaned[:, 1]) * np.float32(0.5)
-    side = (cleaned[:, 0] - cleaned[:, 1]) * np.float32(0.5)
-    centres, wanted_db = _correction(cleaned, sample_rate)
+    middle = (samples[:, 0] + samples[:, 1]) * np.float32(0.5)
+    side = (samples[:, 0] - samples[:, 1]) * np.float32(0.5)
+    with ThreadPoolExecutor(2) as pool:
+        middle, side = pool.map(lambda part: _high_passed(part, sos), (middle, side))
+    centres, wanted_db = _correction(middle, sample_rate)
     grid = np.linspace(0.0, sample_rate / 2, 1_025)
     gains = 10.0 ** (np.interp(np.log(np.maximum(grid, 1.0)), np.log(centres), wanted_db) / 20.0)
     low_mono = (grid / 110.0) ** 2 / np.sqrt(1.0 + (grid / 110.0) ** 4)
-    middle = _shaped(middle, grid, gains, sample_rate)
-    side = _shaped(side, grid, gains * low_mono, sample_rate)
+    with ThreadPoolExecutor(2) as pool:
+        shaped = pool.map(
+            lambda part, wanted: _shaped(part, grid, wanted, sample_rate),
+            (middle, side),
+            (gains, gains * low_mono),
+        )
+        middle, side = shaped
     return np.stack([middle + side, middle - side], axis=1)
 
 
-def _correction(samples: Samples, sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _high_passed(signal: Samples, sos: NDArray[np.float64]) -> Samples:
+    return cast(Samples, scipy.signal.sosfilt(sos, signal).astype(np.float32))
+
+
+def _correction(mono: Samples, sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Half of what lacks to a usual balance, in dB by octave band."""
     size = 8_192
-    mono = samples.mean(axis=1)
     starts = np.arange(0, max(1, len(mono) - size), size * 2)
     window = np.hanning(size).astype(np.float32)
     cut = np.stack([np.resize(mono[start : start + size], size) for start in starts]) * window

@@ -1,13 +1,14 @@
 """What people judge a take by: a preview to hear, its cover to see. Made for a worker process."""
 
 import io
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import soundfile
 
 from aiartist.common.v1 import brief_pb2, persona_pb2
-from services.release.cover import draw_cover, draw_thumbnail
+from services.release.cover import PICTURE, UnusablePicture, draw_cover, draw_thumbnail
 
 _BLOCK = 1 << 16
 _QUALITY = 0.3
@@ -42,11 +43,30 @@ def encode_preview(master: Path) -> bytes:
     return file.getvalue()
 
 
-@lru_cache(_COVERS_KEPT)
-def pictures(brief: bytes, persona: bytes) -> tuple[bytes, bytes]:
-    """A song's cover and its thumbnail, as JPEGs; kept for the next take of the same brief.
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """A song's cover, large and small, as JPEGs."""
 
-    Both arguments are serialised messages.
+    cover: bytes
+    thumbnail: bytes
+    pictured: bool
+    """True where it shows what an image model drew."""
+    problem: str = ""
+    """Why it does not show the model's picture that there is."""
+
+
+@lru_cache(_COVERS_KEPT)
+def pictures(brief: bytes, persona: bytes, picture: bytes | None = None) -> Pictures:
+    """A song's cover, kept for the next take of the same brief.
+
+    `brief` and `persona` are serialised messages.
+    With an image model's `picture`, the cover is made of that; where none can be, it is drawn as without.
     """
-    drawn = draw_cover(persona_pb2.Persona.FromString(persona), brief_pb2.Brief.FromString(brief))
-    return drawn.jpeg, draw_thumbnail(drawn.jpeg)
+    singer, song = persona_pb2.Persona.FromString(persona), brief_pb2.Brief.FromString(brief)
+    problem = ""
+    try:
+        drawn = draw_cover(singer, song, picture)
+    except UnusablePicture as error:
+        problem = str(error)
+        drawn = draw_cover(singer, song)
+    return Pictures(drawn.jpeg, draw_thumbnail(drawn.jpeg), drawn.motif == PICTURE, problem)

@@ -3,6 +3,7 @@
 Errors of artist_db's own pass through to our caller as they are; the chassis sees to that.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -60,22 +61,21 @@ class Records:
             return same_request(request_id, kept, take.request_digest)
         return response.take
 
-    async def fingerprints(self, *, but_brief: str, most: int) -> tuple[bytes, ...]:
-        """Of the newest takes of other briefs that passed their review, at most `most`."""
-        found: list[bytes] = []
+    async def failed_reviews(self, run_id: str, brief_id: str) -> Counter[str]:
+        """How many of a run's takes of a brief failed their review, by music provider."""
+        failed: Counter[str] = Counter()
         token = ""
         while True:
-            response = await self._db.ListTakes(
-                db.ListTakesRequest(page_size=_PAGE, page_token=token), timeout=deadline_s(_TIMEOUT_S)
-            )
-            found += [
-                take.fingerprint
+            request = db.ListTakesRequest(run_id=run_id, page_size=_PAGE, page_token=token)
+            response = await self._db.ListTakes(request, timeout=deadline_s(_TIMEOUT_S))
+            failed.update(
+                take.provider
                 for take in response.takes
-                if take.brief_id != but_brief and take.review.passed and take.fingerprint
-            ]
+                if take.brief_id == brief_id and not take.review.passed
+            )
             token = response.next_page_token
-            if not token or len(found) >= most:
-                return tuple(found[:most])
+            if not token:
+                return failed
 
     async def brief(self, brief_id: str) -> db.StoredBrief:
         """One brief; artist_db's NOT_FOUND where there is none."""
@@ -118,6 +118,16 @@ class Records:
             raise NotFound("release", release_id)
         return found
 
+    async def codes(self, release_id: str) -> tuple[str, str]:
+        """A release's ISRC and UPC or EAN, the same ones whenever they are asked for.
+
+        Empty where the label has no prefix for them; artist_db's WRONG_STATE where one has no numbers left.
+        """
+        response = await self._db.AllocateCodes(
+            db.AllocateCodesRequest(release_id=release_id), timeout=deadline_s(_TIMEOUT_S)
+        )
+        return response.isrc, response.upc
+
     async def release_of_run(self, run_id: str) -> db.StoredRelease | None:
         """A run's release; None where it has none yet."""
         response = await self._db.ListReleases(
@@ -138,18 +148,38 @@ class Records:
             return same_request(request_id, kept, release.request_digest)
         return response.release
 
+    async def admit(self, release_id: str, most_a_week: int, *, only_ask: bool = False) -> None:
+        """Leave to publish a release; artist_db's RELEASE_CAP where its artist's week is full."""
+        request = db.AdmitReleaseRequest(release_id=release_id, most_a_week=most_a_week, dry_run=only_ask)
+        await self._db.AdmitRelease(request, timeout=deadline_s(_TIMEOUT_S))
+
     async def record_publication(
-        self, request: release_pb2.PublishReleaseRequest, target: str, location: str
-    ) -> db.StoredRelease:
-        """Records that a release was read back at `location`; once per release and target."""
+        self, request_id: str, release_id: str, target: str, location: str, *, after: db.Publication | None
+    ) -> None:
+        """Records that a release was read back at `location`; `after` is the publication that was taken down
+        before, if there was one."""
+        # A request that is repeated after a take-down publishes again, and that is another record.
+        ended = after.taken_down_at.ToJsonString() if after is not None else ""
         publication = db.RecordPublicationRequest(
-            request_id=derived_id("pub", request.request_id),
-            release_id=request.release_id,
+            request_id=derived_id("pub", f"{request_id} {target} {ended}"),
+            release_id=release_id,
             target=target,
             location=location,
         )
-        response = await self._db.RecordPublication(publication, timeout=deadline_s(_TIMEOUT_S))
-        return response.release
+        await self._db.RecordPublication(publication, timeout=deadline_s(_TIMEOUT_S))
+
+    async def record_take_down(
+        self, request: release_pb2.TakeDownReleaseRequest, publication: db.Publication
+    ) -> None:
+        """Records that a publication is gone."""
+        since = publication.published_at.ToJsonString()
+        take_down = db.RecordTakeDownRequest(
+            request_id=derived_id("tkd", f"{request.request_id} {publication.target} {since}"),
+            release_id=request.release_id,
+            target=publication.target,
+            reason=request.reason,
+        )
+        await self._db.RecordTakeDown(take_down, timeout=deadline_s(_TIMEOUT_S))
 
 
 def same_request(request_id: str, kept: Kept, digest: str) -> Kept:

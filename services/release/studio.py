@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from aiartist.common.v1 import brief_pb2
 from services.release.mastering import master
 from services.release.music.builtin import BuiltinProvider
-from services.release.music.provider import MusicProvider, ProgressFn
-from services.release.review import review
+from services.release.music.provider import MusicProvider, ProgressFn, Rendering
+from services.release.providers.intake import take_in
+from services.release.review.reviewer import review
 
 _SHARE = 60
 """Of 100 units of progress, so many are the provider's."""
@@ -35,8 +36,14 @@ class TakeJob:
     output: Path
     """Where the FLAC goes; its folder exists. Replaced if it is there."""
 
-    catalogue: tuple[bytes, ...] = ()
-    """Fingerprints of earlier takes of other briefs."""
+    source: Path | None = None
+    """A provider's file, to be mastered and reviewed; None: the song is rendered here."""
+
+    provider: str = BuiltinProvider.name
+    """Who made the source."""
+
+    soundfont: Path | None = None
+    """A SoundFont 2 file that a song rendered here takes natural instruments from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +60,26 @@ class TakeResult:
 
     size_bytes: int
     fingerprint: bytes
+    model: str = ""
+    """As `Rendering.model`."""
 
 
 def produce(job: TakeJob, progress: ProgressFn) -> TakeResult:
-    """Renders, masters, writes and reviews one take.
+    """Renders or reads, masters, writes and reviews one take.
 
     The file appears whole or not at all: FLAC, 44.1 kHz, stereo, 24 bit. The review reads what was written.
-    The same job gives the same bytes. Raises `UnplayableBrief`, `Unmasterable`, or `OSError` where the file
-    can't be written.
+    The same job gives the same bytes. Raises `UnplayableBrief`, `UnusableSong`, `Unmasterable`, or `OSError`
+    where the file can't be written.
     """
-    provider: MusicProvider = BuiltinProvider()
     brief = brief_pb2.Brief.FromString(job.brief)
-    rendering = provider.render(brief, seed=job.seed, progress=_scaled(progress))
+    rendering = _rendering(job, brief, progress)
     progress("mastering", _SHARE, 100)
     mastered = master(rendering.samples, rendering.sample_rate)
     progress("writing", 80, 100)
     data = encode_flac(mastered.samples, rendering.sample_rate)
     write_whole(data, job.output)
     progress("reviewing", 85, 100)
-    reviewed = review(job.output, brief, job.catalogue)
+    reviewed = review(job.output, brief)
     progress("reviewed", 100, 100)
     return TakeResult(
         review=reviewed.review.SerializeToString(deterministic=True),
@@ -80,7 +88,16 @@ def produce(job: TakeJob, progress: ProgressFn) -> TakeResult:
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         fingerprint=reviewed.fingerprint,
+        model=rendering.model,
     )
+
+
+def _rendering(job: TakeJob, brief: brief_pb2.Brief, progress: ProgressFn) -> Rendering:
+    if job.source is not None:
+        progress("reading the song", 0, 100)
+        return take_in(job.source, brief, provider=job.provider, seed=job.seed)
+    provider: MusicProvider = BuiltinProvider(job.soundfont)
+    return provider.render(brief, seed=job.seed, progress=_scaled(progress))
 
 
 def warm_up() -> None:

@@ -2,12 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import Counter
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
-from aiartist.common.v1 import audio_pb2
+from aiartist.common.v1 import audio_pb2, persona_pb2
 from aiartist.release.v1 import release_pb2
 from services.chassis.errors import FieldViolation, InvalidInput
 from services.chassis.ids import derived_id, digest_of
@@ -15,16 +16,18 @@ from services.chassis.logs import get_logger
 from services.chassis.metrics import REGISTRY
 from services.release import jobs
 from services.release.artifacts import ArtifactStore
+from services.release.catalogue import Catalogue
 from services.release.content import content_digest
 from services.release.errors import CorruptArtifact, storage_errors
+from services.release.illustrator import Illustrator
 from services.release.package.layout import FLAC, JPEG
 from services.release.pool import WorkerPool
+from services.release.providers.desk import Desk
+from services.release.providers.provider import Order, Unusable
 from services.release.records import Records, same_request
 from services.release.worker import Report
 from services.release.workspace import workspace
 
-_CATALOGUE = 300
-"""Newest takes that a new one is compared with."""
 _MPEG = "audio/mpeg"
 _log = get_logger("release.takes")
 PRODUCED = Counter("aiartist_release_takes", "Takes produced, by review.", ("review",), registry=REGISTRY)
@@ -48,15 +51,29 @@ class _Shown:
     preview: audio_pb2.Artifact | None = None
     cover: audio_pb2.Artifact | None = None
     thumbnail: audio_pb2.Artifact | None = None
+    cover_model: str = ""
 
 
 class TakeProducer:
     """Makes each request's take once."""
 
     def __init__(
-        self, records: Records, store: ArtifactStore, pool: WorkerPool, scratch: Path, studio: str
+        self,
+        records: Records,
+        desk: Desk,
+        catalogue: Catalogue,
+        illustrator: Illustrator,
+        store: ArtifactStore,
+        pool: WorkerPool,
+        scratch: Path,
+        studio: str,
+        soundfont: Path | None = None,
     ) -> None:
+        self._soundfont = soundfont
         self._records = records
+        self._desk = desk
+        self._catalogue = catalogue
+        self._illustrator = illustrator
         self._store = store
         self._pool = pool
         self._scratch = scratch
@@ -66,8 +83,9 @@ class TakeProducer:
         """The request's take: the one that is kept already, or a new one.
 
         RequestIdReused where the id came with another request; NOT_FOUND where there is no such brief;
-        InvalidInput where no provider can play it; WorkerLost, StorageError or CorruptArtifact where the
-        machine fails us. Whatever fails, nothing is kept.
+        InvalidInput where it can't be played; ProvidersExhausted where no music provider gives a song;
+        WorkerLost, StorageError or CorruptArtifact where the machine fails us. Whatever fails, nothing is
+        kept but what was paid: the next try goes on with it.
         """
         take_id = derived_id("tak", request.request_id)
         digest = digest_of(request)
@@ -76,23 +94,23 @@ class TakeProducer:
             return same_request(request.request_id, known, digest)
         brief = await self._records.brief(request.brief_id)
         persona = await self._records.persona(brief.artist_id, brief.persona_version)
-        catalogue = await self._records.fingerprints(but_brief=brief.id, most=_CATALOGUE)
-        seed = take_seed(brief.brief.seed, request.take_number)
+        order = _order(request, digest, take_id, brief)
+        failed = await self._records.failed_reviews(request.run_id, brief.id)
         with storage_errors(str(self._scratch)), workspace(self._scratch, take_id) as folder:
             master = folder / "master.flac"
             content = brief.brief.SerializeToString(deterministic=True)
-            report("waiting for a worker", 0, 0)
-            made = await self._pool.run(report, jobs.render, self._studio, content, seed, master, catalogue)
-            if isinstance(made, jobs.Unplayable):
-                raise InvalidInput([FieldViolation("brief_id", made.reason)])
+            finish = partial(self._finish, content, master, report)
+            made = await self._desk.make(order, folder, finish, report, failed)
+            rendered = made.take
             audio = await self._store.put(f"takes/{take_id}/master.flac", master, FLAC)
-            if audio.sha256 != made.sha256:
-                raise CorruptArtifact(audio.path, expected=made.sha256, found=f"sha256:{audio.sha256}")
-            review = audio_pb2.Review.FromString(made.review)
+            if audio.sha256 != rendered.sha256:
+                raise CorruptArtifact(audio.path, expected=rendered.sha256, found=f"sha256:{audio.sha256}")
+            review = await self._catalogue.judge(
+                audio_pb2.Review.FromString(rendered.review), rendered.fingerprint, but_brief=brief.id
+            )
             shown = _Shown()
             if review.passed:
-                look = persona.SerializeToString(deterministic=True)
-                shown = await self._present(take_id, folder, master, content, look, report)
+                shown = await self._present(take_id, folder, master, brief, persona, report)
         take = db.StoredTake(
             id=take_id,
             brief_id=brief.id,
@@ -106,23 +124,67 @@ class TakeProducer:
             review=review,
             seed=made.seed,
             request_digest=digest,
-            fingerprint=made.fingerprint,
+            fingerprint=rendered.fingerprint,
+            provider_reference=made.reference,
+            provider_model=made.model or rendered.model,
+            cost_micro_usd=made.cost_micro_usd,
             preview=shown.preview,
             cover=shown.cover,
             thumbnail=shown.thumbnail,
+            cover_model=shown.cover_model,
         )
         kept = await self._records.save_take(request.request_id, take)
         PRODUCED.labels("passed" if review.passed else "failed").inc()
         _log.info("take produced", take_id=take_id, passed=review.passed, provider=made.provider)
         return kept
 
+    async def _finish(
+        self, brief: bytes, master: Path, report: Report, source: Path | None, provider: str, seed: int
+    ) -> jobs.RenderedTake | Unusable:
+        """The reviewed master of a provider's file, or of what a worker renders."""
+        report("waiting for a worker", 0, 0)
+        made = await self._pool.run(
+            report, jobs.render, self._studio, brief, seed, master, source, provider, self._soundfont
+        )
+        if isinstance(made, jobs.Unplayable):
+            raise InvalidInput([FieldViolation("brief_id", made.reason)])
+        return made
+
     async def _present(
-        self, take_id: str, folder: Path, master: Path, brief: bytes, persona: bytes, report: Report
+        self,
+        take_id: str,
+        folder: Path,
+        master: Path,
+        brief: db.StoredBrief,
+        persona: persona_pb2.Persona,
+        report: Report,
     ) -> _Shown:
+        report("asking for a picture", 0, 0)
+        picture = await self._illustrator.draw(brief)
         made = jobs.Presentation(folder / "preview.mp3", folder / "cover.jpg", folder / "thumbnail.jpg")
-        await self._pool.run(report, jobs.present, master, brief, persona, made)
-        kept = [
+        song, look = (message.SerializeToString(deterministic=True) for message in (brief.brief, persona))
+        data = picture.data if picture else None
+        presented = await self._pool.run(report, jobs.present, master, song, look, data, made)
+        if presented.problem:
+            self._illustrator.unusable(brief, presented.problem)
+        preview, cover, thumbnail = [
             await self._store.put(f"takes/{take_id}/{file.name}", file, media_type)
             for file, media_type in ((made.preview, _MPEG), (made.cover, JPEG), (made.thumbnail, JPEG))
         ]
-        return _Shown(*kept)
+        model = picture.model if picture and presented.pictured else ""
+        return _Shown(preview, cover, thumbnail, model)
+
+
+def _order(
+    request: release_pb2.ProduceTakeRequest, digest: str, take_id: str, brief: db.StoredBrief
+) -> Order:
+    return Order(
+        take_id=take_id,
+        request_id=request.request_id,
+        request_digest=digest,
+        run_id=request.run_id,
+        artist_id=brief.artist_id,
+        brief=brief.brief,
+        note=request.note,
+        seed=take_seed(brief.brief.seed, request.take_number),
+    )

@@ -9,6 +9,7 @@ from services.chassis.idempotency import MAX_REQUEST_ID
 from services.release.artifacts import safe_path
 
 _MOST_NOTE = 1000
+_MOST_REASON = 1000
 _MOST_TAKES = 1000
 _MOST_ID = 100
 
@@ -23,8 +24,19 @@ def check_produce(request: release_pb2.ProduceTakeRequest) -> None:
     _raise(faults)
 
 
+def check_film(request: release_pb2.FilmTakeRequest) -> None:
+    """InvalidInput with every wrong field."""
+    _raise(_about_a_decided_take(request))
+
+
 def check_package(request: release_pb2.PackageReleaseRequest) -> None:
     """InvalidInput with every wrong field."""
+    _raise(_about_a_decided_take(request))
+
+
+def _about_a_decided_take(
+    request: release_pb2.FilmTakeRequest | release_pb2.PackageReleaseRequest,
+) -> list[FieldViolation]:
     faults = [*_texts(request, "run_id"), *_id(request.take_id, "take_id", "tak")]
     if not request.HasField("decision"):
         faults.append(FieldViolation("decision", "is required"))
@@ -33,12 +45,20 @@ def check_package(request: release_pb2.PackageReleaseRequest) -> None:
             faults.append(FieldViolation("decision.decided_by", "is required: who decided"))
         if not request.decision.HasField("decided_at"):
             faults.append(FieldViolation("decision.decided_at", "is required: when it was decided"))
-    _raise(faults)
+    return faults
 
 
 def check_publish(request: release_pb2.PublishReleaseRequest) -> None:
     """InvalidInput with every wrong field."""
     _raise([*_texts(request), *_id(request.release_id, "release_id", "rel")])
+
+
+def check_take_down(request: release_pb2.TakeDownReleaseRequest) -> None:
+    """InvalidInput with every wrong field."""
+    faults = [*_texts(request), *_id(request.release_id, "release_id", "rel")]
+    if not request.reason.strip() or len(request.reason) > _MOST_REASON:
+        faults.append(FieldViolation("reason", f"is required: 1 to {_MOST_REASON:,} characters"))
+    _raise(faults)
 
 
 def check_verify(request: release_pb2.VerifyReleaseRequest) -> None:
@@ -60,8 +80,10 @@ def check_read(request: release_pb2.ReadArtifactRequest) -> None:
 
 def _texts(
     request: release_pb2.ProduceTakeRequest
+    | release_pb2.FilmTakeRequest
     | release_pb2.PackageReleaseRequest
-    | release_pb2.PublishReleaseRequest,
+    | release_pb2.PublishReleaseRequest
+    | release_pb2.TakeDownReleaseRequest,
     *fields: str,
 ) -> Iterator[FieldViolation]:
     for field, most in (("request_id", MAX_REQUEST_ID), *((field, _MOST_ID) for field in fields)):

@@ -61,6 +61,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent answers calls on the same cores.
     os.nice(_NICE)
+    # The jobs have threads of their own, and other workers are at work too: more of them would only wait for
+    # each other. Read by NumPy when the first job loads it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     channel = socket.socket(fileno=0)
     jobs: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_receive, args=(channel.makefile("rb"), jobs), daemon=True).start()

@@ -56,6 +56,17 @@ def sweep(parent: Path, name: str = "") -> int:
     return removed
 
 
+@contextmanager
+def exclusively(folder: Path) -> Iterator[None]:
+    """Waits until nobody else, in any process, is inside such a block about the same folder, which exists."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def sync_tree(folder: Path) -> None:
     """Flushes every file and folder below to the disk, the folder itself last."""
     for place, _, names in os.walk(folder, topdown=False):

@@ -19,6 +19,7 @@ from services.scheduler.settings import Settings
 from services.scheduler.stages import Stages
 from services.scheduler.stages.approve import Approve
 from services.scheduler.stages.compose import Compose
+from services.scheduler.stages.film import Film
 from services.scheduler.stages.package import Package
 from services.scheduler.stages.produce import Produce
 from services.scheduler.stages.publish import Publish
@@ -44,6 +45,7 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
             Compose(orchestrator),
             Produce(release),
             Approve(artist_db, notifier, now=store.now, ttl_s=settings.scheduler_approval_ttl_s),
+            Film(release),
             Package(release),
             Publish(release),
         )

@@ -203,10 +203,35 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
 
 
 class FakeRelease(ReleaseServiceServicer):
-    """VerifyRelease alone."""
+    """VerifyRelease, ListMusicProviders, PublishRelease and TakeDownRelease alone."""
 
     def __init__(self) -> None:
         self.problems: list[release_pb2.PackageProblem] = []
+        self.music_providers: list[release_pb2.MusicProvider] = []
+        self.outcomes: list[release_pb2.TargetOutcome] = []
+        self.requests: list[Any] = []
+
+    async def PublishRelease(
+        self, request: release_pb2.PublishReleaseRequest, context: Any
+    ) -> AsyncIterator[release_pb2.PublishReleaseResponse]:
+        self.requests.append(request)
+        for done in range(3):
+            response = release_pb2.PublishReleaseResponse()
+            response.progress.step, response.progress.done, response.progress.total = "s3: uploading", done, 3
+            yield response
+        publication = release_pb2.PublishedRelease(release_id=request.release_id, targets=self.outcomes)
+        yield release_pb2.PublishReleaseResponse(publication=publication)
+
+    async def TakeDownRelease(
+        self, request: release_pb2.TakeDownReleaseRequest, context: Any
+    ) -> release_pb2.TakeDownReleaseResponse:
+        self.requests.append(request)
+        return release_pb2.TakeDownReleaseResponse(targets=self.outcomes)
+
+    async def ListMusicProviders(
+        self, request: release_pb2.ListMusicProvidersRequest, context: Any
+    ) -> release_pb2.ListMusicProvidersResponse:
+        return release_pb2.ListMusicProvidersResponse(providers=self.music_providers)
 
     async def VerifyRelease(
         self, request: release_pb2.VerifyReleaseRequest, context: Any

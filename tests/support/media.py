@@ -1,7 +1,11 @@
 """Briefs, personas, decisions and whole packages to test with."""
 
 import hashlib
+import json
+import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import soundfile
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,7 +15,12 @@ from aiartist.common.v1 import audio_pb2, brief_pb2, decision_pb2, persona_pb2
 from services.chassis.ids import derived_id
 from services.release.content import content_digest
 from services.release.cover import Cover, draw_cover
-from services.release.package.build import Ingredients, build_package
+from services.release.package import layout, older
+from services.release.package.build import build_package
+from services.release.package.facts import Ingredients
+from services.release.package.flac import write_tagged
+from services.release.package.verify import verify_package
+from services.release.video import ffmpeg, gate
 from tests.support import tiny_studio
 
 RUN = "run_00000000000000000000000001"
@@ -122,9 +131,103 @@ def ingredients(master: Path, title: str = "Neon in the Rain", *, shown: bool = 
     )
 
 
-def package(folder: Path, title: str = "Neon in the Rain", *, shown: bool = True) -> Path:
-    """A whole package in a new folder inside `folder`."""
+def package(
+    folder: Path, title: str = "Neon in the Rain", *, shown: bool = True, filmed: bool = False, **changes: Any
+) -> Path:
+    """A whole package in a new folder inside `folder`; `changes` are fields of its ingredients."""
     place = folder / "package"
     place.mkdir()
-    build_package(place, folder / "master.flac", ingredients(folder / "master.flac", title, shown=shown))
+    parts = ingredients(folder / "master.flac", title, shown=shown)
+    if filmed:
+        film, videos = filming(folder, parts.take)
+        parts = replace(parts, film=film, videos=videos)
+    build_package(place, folder / "master.flac", replace(parts, **changes))
     return place
+
+
+def older_package(folder: Path, title: str = "Neon in the Rain", *, shown: bool = True) -> Path:
+    """A whole package of version 1: without a label, videos or a DDEX message."""
+    place = package(folder, title, shown=shown)
+    for document, kind in ((layout.METADATA, older.Metadata), (layout.PROVENANCE, older.Provenance)):
+        told = _only(json.loads((place / document).read_bytes()), kind)
+        (place / document).write_bytes(layout.canonical_json(told))
+    meta = older.Metadata.model_validate_json((place / layout.METADATA).read_bytes())
+    types = meta.media_types()
+    song = next(path for path, kind in types.items() if kind == layout.FLAC)
+    (place / song).unlink()
+    write_tagged(folder / "master.flac", place / song, meta.tags())
+    for path in (place / "ddex").iterdir():
+        path.unlink()
+    (place / "ddex").rmdir()
+    reseal(place, types, version=1)
+    assert verify_package(place) == []
+    return place
+
+
+def _only(document: Any, kind: Any) -> Any:
+    """Of a document of version 2, what version 1 had of it, in its order."""
+    told = {}
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        has_fields = isinstance(inner, type) and issubclass(inner, older.Document)
+        told[name] = _only(document[name], inner) if has_fields else document[name]
+    return told | ({"schema_version": 1} if "schema_version" in told else {})
+
+
+def reseal(package: Path, types: dict[str, str], *, version: int = layout.SCHEMA_VERSION) -> None:
+    """Writes a manifest that fits the files as they are."""
+    release_id = json.loads((package / layout.METADATA).read_bytes())["release_id"]
+    entries = [
+        layout.Entry(
+            path,
+            (package / path).stat().st_size,
+            hashlib.sha256((package / path).read_bytes()).hexdigest(),
+            types[path],
+        )
+        for path in types
+        if (package / path).exists()
+    ]
+    (package / layout.MANIFEST).write_bytes(layout.manifest(release_id, entries, version=version))
+
+
+def filming(folder: Path, take: db.StoredTake) -> tuple[db.StoredFilm, dict[str, Path]]:
+    """Quick videos of a take of two seconds that are all that its gate asks for, and their film."""
+    videos = {}
+    for name, (width, height) in gate.SIZES.items():
+        videos[name] = folder / f"{name}.mp4"
+        seconds = f"{take.review.duration_ms / 1000}"
+        command = [
+            ffmpeg.binary(), "-y", "-loglevel", "error",
+            "-f", "lavfi", "-i", f"testsrc2=size={width}x{height}:rate=30", "-i", str(folder / "master.flac"),
+            "-t", seconds, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
+            "-x264-params", "8x8dct=1", "-profile:v", "high", "-c:a", "aac", "-movflags", "+faststart",
+            str(videos[name]),
+        ]  # fmt: skip
+        subprocess.run(command, check=True, timeout=120)
+    film = db.StoredFilm(
+        id=derived_id("flm", take.id),
+        take_id=take.id,
+        run_id=take.run_id,
+        videos=[
+            db.Video(
+                format=name,
+                file=audio_pb2.Artifact(
+                    path=f"films/x/{name}.mp4",
+                    media_type="video/mp4",
+                    sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+                    size_bytes=path.stat().st_size,
+                ),
+                checks=gate.examine(path, name, take.review.duration_ms),
+            )
+            for name, path in videos.items()
+        ],
+        clips=[
+            db.StockClip(
+                source="pexels",
+                clip_id="857251",
+                page_url="https://www.pexels.com/video/857251/",
+                author="A. B.",
+            )
+        ],
+    )
+    return film, videos

@@ -42,11 +42,15 @@ def free_port() -> int:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """This process's environment without the platform's variables, and with these."""
+    """This process's environment without the platform's variables, and with these.
+
+    No videos unless they are asked for: every frame of a whole song takes minutes.
+    """
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith("AIARTIST_") and not k.endswith("_API_KEY")
     }
-    return {**kept, "PYTHONPATH": f"{REPO}:{REPO / 'gen'}", **more}
+    usual = {"PYTHONPATH": f"{REPO}:{REPO / 'gen'}", "AIARTIST_RELEASE_VIDEO": "off"}
+    return {**kept, **usual, **more}
 
 
 def ports_environment() -> dict[str, str]:

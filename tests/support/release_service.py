@@ -33,7 +33,9 @@ class ReleaseService:
         cls, artist_db: FakeArtistDb, data: Path, studio: str = tiny_studio.__name__, **settings: Any
     ) -> AsyncIterator["ReleaseService"]:
         """With the quick studio unless told otherwise, one worker, and no grace at its end."""
-        chosen = {"release_workers": 1, "stop_grace_s": 0.0, **settings}
+        # Nobody draws and nobody is told: there are no such services at artist_db's address.
+        others = {"orchestrator_addr": artist_db.address, "notifier_addr": artist_db.address}
+        chosen = {"release_workers": 1, "stop_grace_s": 0.0, **others, **settings}
         app = await build(
             Settings(
                 data_dir=data,

@@ -143,6 +143,12 @@ class Peers(
         )
         yield release_pb2.ProduceTakeResponse(take=take)
 
+    async def FilmTake(self, request: Any, context: Any) -> AsyncIterator[release_pb2.FilmTakeResponse]:
+        self._take(request)
+        film = release_pb2.ProducedFilm(film_id=f"flm of {request.take_id}")
+        film.videos.add(format="landscape")
+        yield release_pb2.FilmTakeResponse(film=film)
+
     async def PackageRelease(
         self, request: Any, context: Any
     ) -> AsyncIterator[release_pb2.PackageReleaseResponse]:

@@ -14,11 +14,22 @@ OTHER_VERSE = [
 ]
 CHORUS = ["We are electric in the dark", "Burning brighter than the stars"]
 
-TEMPO = {"synthwave": 106, "lofi": 88, "house": 124, "trap": 140, "pop": 116, "ambient": 82}
+TEMPO = {
+    "synthwave": 106,
+    "lofi": 88,
+    "house": 124,
+    "techno": 132,
+    "drum_and_bass": 174,
+    "trap": 140,
+    "pop": 116,
+    "ambient": 82,
+}
 KEY = {
     "synthwave": "A minor",
     "lofi": "Eb major",
     "house": "F minor",
+    "techno": "E minor",
+    "drum_and_bass": "B minor",
     "trap": "C# minor",
     "pop": "G major",
     "ambient": "D major",

@@ -9,6 +9,7 @@ from aiartist.common.v1.audio_pb2 import Review
 from aiartist.common.v1.brief_pb2 import Brief, ModelUse, Section
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_AUTOPILOT, SILENCE_ANSWER_EXPIRE
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
+from services.chassis.advisory import strong_words
 from services.notifier.domain import expiry, review_checks, review_doubts
 from services.notifier.hours import told
 from services.notifier.peers import Song
@@ -96,6 +97,7 @@ def question(
     closing = [
         bold(f"Release “{one_line(request.title, 80) or 'untitled'}”?"),
         *measured(review),
+        _advisory(song.brief.brief),
         *model_facts(song.uses, song.cost_micro_usd),
         _silence(request, where),
         # Last, because there may be many: what does not fit is a doubt, and never the cost or the deadline.
@@ -275,7 +277,8 @@ def _headline(title: str, artist: str) -> Rich:
 
 
 def _about(brief: Brief, take_number: int) -> Rich:
-    facts = [f"take {take_number}" if take_number else "", brief.genre, brief.mood, brief.theme]
+    genre = brief.genre.replace("_", " ")
+    facts = [f"take {take_number}" if take_number else "", genre, brief.mood, brief.theme]
     return plain(" · ".join(one_line(fact, 60) for fact in facts if fact))
 
 
@@ -339,6 +342,13 @@ def _shortened(words: str) -> str:
             break
         kept.append(line)
     return "\n".join([*kept, "… (the rest does not fit here)"])
+
+
+def _advisory(brief: Brief) -> Rich:
+    """That the release will be flagged as explicit, and because of which words."""
+    texts = [brief.title, *(line for section in brief.sections for line in section.lines)]
+    found = strong_words(texts, brief.language or "en")
+    return plain(f"🔞 Parental advisory: {one_line(', '.join(found), 80)}") if found else NOTHING
 
 
 def _silence(request: RequestApprovalRequest, where: ZoneInfo) -> Rich:

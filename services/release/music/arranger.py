@@ -1,12 +1,12 @@
 """From a brief to a score: who plays what in which section."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from aiartist.common.v1 import brief_pb2
 from services.release.music import drumming, form
 from services.release.music.accompaniment import accompany, bass_line, voicings
-from services.release.music.genre import Genre, by_section
+from services.release.music.genre import Genre, Spans, by_section
 from services.release.music.harmony import Harmony, harmonise
 from services.release.music.melody import Melodist
 from services.release.music.score import BEATS_PER_BAR, Hit, Note, Score, Section
@@ -15,6 +15,8 @@ from services.release.music.theory import Key
 
 # Sung even where the brief has no words for them.
 _SUNG = ("chorus", "verse", "pre_chorus")
+_LOUD = ("chorus", "instrumental")
+_LONG_BARS = 8
 _ENERGY = {
     "intro": 0.3,
     "verse": 0.45,
@@ -29,7 +31,8 @@ _ENERGY = {
 def arrange(brief: brief_pb2.Brief, genre: Genre, *, seed: int) -> Score:
     """The whole song on paper. Raises `UnplayableBrief` where the brief can't be played."""
     key = Key.parse(brief.key)
-    sections = form.plan(brief)
+    doubled = genre.counts_double and 2 * brief.tempo_bpm <= genre.tempo_bpm[1] * 1.1
+    sections = form.plan(brief, genre.bars, doubled=doubled)
     # The brief's own seed counts too: two songs with the same take number are two songs.
     root = derive(seed, "song", brief.seed, brief.title)
     harmony = harmonise(genre, key, sections, dice(root, "harmony"))
@@ -42,7 +45,7 @@ def arrange(brief: brief_pb2.Brief, genre: Genre, *, seed: int) -> Score:
     breaks = _breaks(genre, sections)
     end = sections[-1].end - BEATS_PER_BAR
     return Score(
-        tempo_bpm=float(brief.tempo_bpm),
+        tempo_bpm=float(brief.tempo_bpm * 2 if doubled else brief.tempo_bpm),
         key=key,
         sections=sections,
         parts={
@@ -52,6 +55,7 @@ def arrange(brief: brief_pb2.Brief, genre: Genre, *, seed: int) -> Score:
             for name, notes in parts.items()
         },
         hits=_last_stroke(genre, hits, breaks, end),
+        opens=_opens(genre, sections),
     )
 
 
@@ -67,16 +71,19 @@ def _layers(
     for name, layer in genre.layers.items():
         voiced = voicings(layer, harmony)
         figures = {
-            kind: dice(seed, "figure", name, kind).choice(options) for kind, options in layer.figures.items()
+            kind: dice(seed, "figure", name, kind).sample(options, len(options))
+            for kind, options in layer.figures.items()
         }
         notes: list[Note] = []
         for section in sections:
             strength = by_section(layer.play, section, 0.0)
-            figure = figures.get(section.kind, figures.get(""))
-            if strength > 0 and figure is not None:
-                notes.extend(
-                    accompany(figure, section, harmony, voiced, strength=strength, tone=energy(section))
-                )
+            options = figures.get(section.kind, figures.get("", []))
+            # Second verses are told in another way; choruses come back as they were.
+            turn = section.number - 1 if section.kind == "verse" else 0
+            if strength > 0 and options:
+                figure = options[turn % len(options)]
+                played = accompany(figure, section, harmony, voiced, strength=strength, tone=energy(section))
+                notes.extend(_spanned(played, layer.span, section))
         parts[name] = notes
     return parts
 
@@ -89,10 +96,20 @@ def _bass(genre: Genre, sections: tuple[Section, ...], harmony: Harmony, key: Ke
         strength = by_section(style.play, section, 0.0)
         pattern = patterns.get(section.kind, patterns.get("", ""))
         if strength > 0 and pattern:
-            notes.extend(
-                bass_line(style, pattern, section, harmony, key, strength=strength, tone=energy(section))
-            )
+            line = bass_line(style, pattern, section, harmony, key, strength=strength, tone=energy(section))
+            notes.extend(_spanned(line, style.span, section))
     return notes
+
+
+def _spanned(notes: list[Note], spans: Spans, section: Section) -> list[Note]:
+    """What a part plays of a section that it enters late or leaves early, in whole bars."""
+    if section.bars < _LONG_BARS:
+        return notes
+    first, last = (
+        section.start + BEATS_PER_BAR * round(section.bars * share)
+        for share in by_section(spans, section, (0.0, 1.0))
+    )
+    return [note for note in notes if first - 1e-6 <= note.start < last - 1e-6]
 
 
 def _melodies(
@@ -107,9 +124,12 @@ def _melodies(
         if section.lines or section.kind in _SUNG:
             melody = melodist.sung(section)
             parts["lead"].extend(melody)
+            lifted = section.kind == "chorus" and section.final
             if style.harmony and section.kind == "chorus":
-                parts["second"].extend(melodist.second_voice(melody))
-            if strength > 0:
+                parts["second"].extend(melodist.second_voice(melody, above=lifted))
+            if lifted and strength > 0 and not style.harmony:
+                parts["answer"].extend(melodist.doubled(melody, strength))
+            elif strength > 0:
                 parts["answer"].extend(melodist.answers(section, melody, strength))
         elif strength > 0:
             parts["answer"].extend(
@@ -118,12 +138,28 @@ def _melodies(
     return parts
 
 
-def _breaks(genre: Genre, sections: tuple[Section, ...]) -> tuple[tuple[float, float], ...]:
-    """The held breath before a chorus that was built up to: everything but the lead is silent for a beat."""
-    if not genre.drums.builds:
-        return ()
-    pairs = pairwise(sections)
-    return tuple((b.start - 1.0, b.start) for a, b in pairs if a.kind == "pre_chorus" and b.kind == "chorus")
+def _breaks(genre: Genre, sections: Sequence[Section]) -> tuple[tuple[float, float], ...]:
+    """Where everything but the lead is silent for a beat.
+
+    It is the held breath after a build-up, and before the last chord of a song that ends with a stop.
+    """
+    breaths = [b.start for a, b in pairwise(sections) if drumming.builds_up(genre.drums, a, b)]
+    if genre.ending == "stop" and sections[-1].bars >= 2:
+        breaths.append(sections[-1].end - BEATS_PER_BAR)
+    return tuple((beat - 1.0, beat) for beat in breaths)
+
+
+def _opens(genre: Genre, sections: Sequence[Section]) -> tuple[tuple[float, float], ...]:
+    """The stretches over which the filter opens, in beats."""
+    stretches = []
+    for section, following in pairwise(sections):
+        if section.kind not in genre.sound.opens or section.bars < 4:
+            continue
+        if section.kind == "intro":
+            stretches.append((section.start, section.end))
+        elif following.kind in _LOUD:
+            stretches.append((max(section.start, section.end - 4 * BEATS_PER_BAR), section.end))
+    return tuple(stretches)
 
 
 def _final_chord(genre: Genre, part: str, harmony: Harmony, key: Key) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Drums: grooves by section, fills between them, and what announces a chorus."""
+"""Drums: grooves that vary as the song goes on, fills between sections, and what announces a chorus."""
 
 import random
 from collections.abc import Sequence
@@ -9,59 +9,93 @@ from services.release.music.score import BEATS_PER_BAR, Hit, Section
 
 _STEP = 0.25
 _LOUD = ("chorus", "instrumental")
+_LONG_BARS = 8
+# What goes on under a fill and a roll.
+_KEPT = ("hat", "shaker", "ride", "kick")
+
+
+def builds_up(style: DrumStyle, section: Section, following: Section | None) -> bool:
+    """Whether a section ends in a build-up."""
+    return following is not None and following.kind in _LOUD and section.kind in style.builds
+
+
+def build_start(style: DrumStyle, section: Section) -> float:
+    """The beat on which a section's build-up begins: at its middle at the earliest."""
+    bars = min(style.build_bars, max(1, section.bars // 2))
+    return section.end - bars * BEATS_PER_BAR
 
 
 def drum(style: DrumStyle, sections: Sequence[Section], chance: random.Random) -> list[Hit]:
     """All strokes of the song but those of its last bar, which is the arranger's."""
-    chosen = {level: chance.choice(options) for level, options in style.grooves.items()}
+    first = {level: chance.randrange(len(options)) for level, options in style.grooves.items()}
     order = chance.sample(range(len(style.fills)), len(style.fills))
     hits: list[Hit] = []
     for index, section in enumerate(sections):
-        level = by_section(style.intensity, section, "")
         following = sections[index + 1] if index + 1 < len(sections) else None
         fill = style.fills[order[index % len(order)]] if style.fills else {}
-        if level:
-            hits.extend(_section(style, section, chosen[level], fill, following, chance))
+        # Second verses and last choruses have a groove of their own.
+        turn = int(section.final) if section.kind == "chorus" else section.number - 1
+        grooves = [
+            style.grooves[level][(first[level] + turn) % len(style.grooves[level])] if level else {}
+            for level in _levels(style, section)
+        ]
+        hits.extend(_section(style, section, grooves, fill, following, chance))
         if index > 0:
             hits.extend(_arrival(style, section, sections[index - 1]))
-        if style.builds and section.kind == "pre_chorus" and following is not None:
-            hits.extend(_build(section))
+        if builds_up(style, section, following):
+            hits.extend(_roll(build_start(style, section), section.end))
     return sorted(hits, key=lambda hit: (hit.start, hit.drum))
+
+
+def _levels(style: DrumStyle, section: Section) -> list[str]:
+    """The intensity of each bar."""
+    early, _, late = by_section(style.intensity, section, "").rpartition(">")
+    if ">" not in by_section(style.intensity, section, "") or section.bars < _LONG_BARS:
+        return [late] * section.bars
+    half = section.bars // 2
+    return [early] * half + [late] * (section.bars - half)
 
 
 def _section(
     style: DrumStyle,
     section: Section,
-    groove: Groove,
+    grooves: Sequence[Groove],
     fill: Groove,
     following: Section | None,
     chance: random.Random,
 ) -> list[Hit]:
     hits: list[Hit] = []
+    building = builds_up(style, section, following)
+    roll = build_start(style, section) if building else section.end
     # Quiet sections slip into each other; all others are led over by a fill.
     filled = (
-        following is not None
+        not building
+        and following is not None
         and bool(fill)
         and section.bars >= 2
         and by_section(style.intensity, following, "") != ""
     )
-    for bar in range(section.bars):
+    for bar, groove in enumerate(grooves):
+        if not groove:
+            continue
         start = section.start + bar * BEATS_PER_BAR
         last = bar == section.bars - 1
-        if last and filled and not (style.builds and section.kind == "pre_chorus"):
+        kept = {name: row for name, row in groove.items() if name in _KEPT}
+        if start >= roll:
+            # The roll takes the place of the snare, and the kick leaves the last bar to it.
+            hits.extend(hit for hit in _bar(kept, bar, start) if not (last and hit.drum == "kick"))
+        elif last and filled:
             hits.extend(_bar(fill, bar, start))
             # The hats go on for as long as the fill leaves them.
-            kept = {
-                name: row
-                for name, row in groove.items()
-                if name in ("hat", "shaker", "kick") and name not in fill
-            }
-            hits.extend(hit for hit in _bar(kept, bar, start) if hit.start < start + 2.0)
-            continue
-        played = _bar(groove, bar, start)
-        if bar % 4 == 3 and not last:
-            played = [*played, *_turn(groove, start, chance)]
-        hits.extend(played)
+            rest = {name: row for name, row in kept.items() if name not in fill}
+            hits.extend(hit for hit in _bar(rest, bar, start) if hit.start < start + 2.0)
+        elif bar % 8 == 7 and not last and fill:
+            hits.extend(hit for hit in _bar(groove, bar, start) if hit.start < start + 2.0)
+            hits.extend(hit for hit in _bar(fill, bar, start) if hit.start >= start + 2.0)
+        else:
+            hits.extend(_bar(groove, bar, start))
+            if bar % 4 == 3 and not last:
+                hits.extend(_turn(groove, start, chance))
     return hits
 
 
@@ -93,25 +127,34 @@ def _turn(groove: Groove, start: float, chance: random.Random) -> list[Hit]:
 
 
 def _arrival(style: DrumStyle, section: Section, before: Section) -> list[Hit]:
-    """The crash on a loud section's first beat, and the rise that leads there."""
+    """What leads to a loud section and marks its first beat; a last chorus is marked every eight bars."""
     if section.kind not in _LOUD:
         return []
-    hits = [Hit(section.start, style.crash, 0.9)] if style.crash else []
+    hits: list[Hit] = []
+    if style.crash:
+        every = _LONG_BARS if section.final else section.bars
+        hits.extend(
+            Hit(section.start + bar * BEATS_PER_BAR, style.crash, 0.7 if bar else 0.9)
+            for bar in range(0, section.bars, every)
+        )
     if style.builds:
-        length = min(2 * BEATS_PER_BAR, before.beats)
-        hits.append(Hit(section.start - length, "riser", 0.8, length))
+        built = builds_up(style, before, section)
+        start = build_start(style, before) if built else section.start - min(2 * BEATS_PER_BAR, before.beats)
+        hits.append(Hit(start, "riser", 0.8, section.start - start))
         hits.append(Hit(section.start, "impact", 0.8))
+        hits.append(Hit(section.start, "fall", 0.7, BEATS_PER_BAR))
+    elif style.crash:
+        length = min(2.0, before.beats)
+        hits.append(Hit(section.start - length, "reverse", 0.7, length))
     return hits
 
 
-def _build(section: Section) -> list[Hit]:
-    """A roll that doubles its speed over the last two bars and stops a beat early."""
-    bars = min(2, section.bars)
-    start = section.end - bars * BEATS_PER_BAR
+def _roll(start: float, end: float) -> list[Hit]:
+    """A roll that doubles its speed twice and stops a beat early."""
     hits: list[Hit] = []
     beat = start
-    while beat < section.end - 1.0:
-        done = (beat - start) / (section.end - start)
+    while beat < end - 1.0:
+        done = (beat - start) / (end - start)
         hits.append(Hit(beat, "roll", 0.35 + 0.55 * done))
         beat += 1.0 if done < 0.25 else 0.5 if done < 0.5 else 0.25
     return hits

@@ -16,6 +16,19 @@ ByRole = Mapping[str, tuple[str, ...]]
 
 Pick = Literal["chord", "up", "down", "updown", "broken", "top", "root"]
 
+Spans = Mapping[str, tuple[float, float]]
+"""From where to where a part plays in a section of eight bars and more, as shares of it.
+
+By section kind as in `Layer.play`; all of it where not named. So long sections grow and thin out.
+"""
+
+Ending = Literal["rest", "fade", "stop"]
+"""How a song ends.
+
+`rest`: the last chord rings out. `fade`: the outro fades away. `stop`: all hold their breath for a beat, then
+comes the last chord.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -76,6 +89,7 @@ class Layer:
     high: int = 76
     notes: int = 4
     rootless: bool = False
+    span: Spans = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,7 @@ class BassStyle:
     channel: Channel
     low: int = 28
     gate: float = 0.9
+    span: Spans = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +177,21 @@ class DrumStyle:
     """One bar each; they lead into the next section."""
 
     intensity: Mapping[str, str]
-    """Which groove by section kind, or kind and number; silent where not named."""
+    """Which groove by section kind, or kind and number; silent where not named.
+
+    `light>main` plays one in the first half of a section of eight bars and more, the other in its second half
+    and in all of a shorter one; either may be empty.
+    """
 
     channel: Channel
-    builds: bool = False
-    """Whether pre-choruses end in a roll and a rising noise."""
+    builds: tuple[str, ...] = ()
+    """Kinds of section that end in a roll and a rising noise where a chorus or an instrumental follows."""
+
+    build_bars: int = 2
+    """How long these are."""
 
     crash: str = "crash"
-    """What marks the start of a loud section; empty for nothing."""
+    """What marks the start of a loud section, and swells into it backwards; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +219,14 @@ class Sound:
     ring_s: float = 2.2
     """How long the last chord rings on after the last bar."""
 
+    opens: tuple[str, ...] = ()
+    """Kinds of section over which a filter opens on all but the drums and the lead.
+
+    An intro opens as a whole, any other in its last four bars where a chorus or an instrumental follows.
+    """
+
+    opens_from_hz: float = 450.0
+
 
 @dataclass(frozen=True, slots=True)
 class Genre:
@@ -205,6 +235,9 @@ class Genre:
     name: str
     tempo_bpm: tuple[int, int]
     """What is usual."""
+
+    bars: Mapping[str, int]
+    """Lengths of the sections by kind, where the brief leaves them open; stretched to the wanted length."""
 
     progressions: Mapping[Mode, Mapping[str, tuple[str, ...]]]
     """Chord symbols (see `theory.chord`) by section: `verse`, `pre_chorus`, `chorus`, `bridge`."""
@@ -218,6 +251,13 @@ class Genre:
     drums: DrumStyle
     sound: Sound
     chords_per_bar: float = 1.0
+    turnaround: Mapping[Mode, str] = field(default_factory=dict)
+    """One or two chords for the second half of the last chord of a verse or a bridge, which lead on."""
+
+    ending: Ending = "rest"
+    counts_double: bool = False
+    """Whether briefs may give half of the tempo that the tables are written in."""
+
     intro_role: str = "verse"
     """Whose chords the intro and the outro have."""
 

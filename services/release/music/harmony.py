@@ -10,6 +10,8 @@ from services.release.music.genre import Genre
 from services.release.music.score import BEATS_PER_BAR, Section
 from services.release.music.theory import Chord, Key, chord
 
+_LEADING = ("verse", "pre_chorus", "bridge", "instrumental")
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -46,7 +48,8 @@ class Harmony:
 def harmonise(genre: Genre, key: Key, sections: Sequence[Section], dice: random.Random) -> Harmony:
     """Chooses a progression for each kind of section and lays it out.
 
-    Sections of a kind share their chords; the chorus has others than the verse; the song ends on the tonic.
+    Sections of a kind share their chords; the chorus has others than the verse; what leads somewhere ends in
+    the genre's turnaround; the song ends on the tonic.
     """
     book = genre.progressions[key.mode]
     chosen = {role: dice.choice(options) for role, options in book.items()}
@@ -66,9 +69,25 @@ def harmonise(genre: Genre, key: Key, sections: Sequence[Section], dice: random.
             start = section.start + slot * length
             length = min(length, section.end - start) if slot < slots - 1 else section.end - start
             spans.append(Span(start, length, chord(key, symbols[slot % len(symbols)], colour)))
+        if section.kind in _LEADING and section.bars >= 4 and index < len(sections) - 1:
+            spans[-1:] = _turned(spans[-1], genre.turnaround.get(key.mode, "").split(), key)
         if index == len(sections) - 1:
             spans = _close(spans, section, key, genre.colours.get("end", ""))
     return Harmony(tuple(spans))
+
+
+def _turned(last: Span, turnaround: Sequence[str], key: Key) -> list[Span]:
+    """The section's last chord, its second half taken by the turnaround."""
+    degrees = [int(symbol.rstrip("!")) for symbol in turnaround]
+    # What leads on already is left alone.
+    if not turnaround or last.chord.degree in (*degrees, 5, 7):
+        return [last]
+    each = last.length / 2 / len(turnaround)
+    middle = last.start + last.length / 2
+    return [
+        Span(last.start, last.length / 2, last.chord),
+        *(Span(middle + i * each, each, chord(key, symbol)) for i, symbol in enumerate(turnaround)),
+    ]
 
 
 def _close(spans: list[Span], last: Section, key: Key, colour: str) -> list[Span]:

@@ -36,7 +36,7 @@ class Line:
     beats: float
     vowels: tuple[str, ...]
     letter: str
-    """Which motif, `A` to `C`."""
+    """Which motif: `A`, `B`, `C`, or `B2`, which is how later verses answer."""
 
 
 class Melodist:
@@ -75,16 +75,24 @@ class Melodist:
             )
         return notes
 
-    def second_voice(self, melody: Sequence[Note]) -> list[Note]:
-        """A voice a third or a fourth below the melody, whichever belongs to the chord."""
-        below: list[Note] = []
+    def second_voice(self, melody: Sequence[Note], *, above: bool = False) -> list[Note]:
+        """A voice a third or a fourth below the melody, or above it, whichever belongs to the chord."""
+        other: list[Note] = []
+        side = 1 if above else -1
         for note in melody:
             step = self._key.step_near(note.pitch)
             tones = self._harmony.at(note.start).chord.tones
-            options = [self._key.pitch(step - interval) for interval in (2, 3)]
+            options = [self._key.pitch(step + side * interval) for interval in (2, 3)]
             pitch = next((p for p in options if p % 12 in tones), options[0])
-            below.append(Note(note.start, note.length, pitch, note.velocity * 0.7, note.tone, note.vowel))
-        return below
+            other.append(Note(note.start, note.length, pitch, note.velocity * 0.7, note.tone, note.vowel))
+        return other
+
+    def doubled(self, melody: Sequence[Note], strength: float) -> list[Note]:
+        """The melody an octave higher, for an instrument that lifts the last chorus."""
+        return [
+            Note(note.start, note.length, note.pitch + 12, note.velocity * strength, note.tone)
+            for note in melody
+        ]
 
     def answers(self, section: Section, melody: Sequence[Note], strength: float) -> list[Note]:
         """Short replies in the gaps that the melody leaves at the ends of its lines."""
@@ -124,7 +132,10 @@ class Melodist:
                 vowels = tuple(
                     "aoeau"[i % 5] for i in range(max(2, round(cell.count("x") * (stop - start) / 8)))
                 )
-            lines.append(Line(start, min(stop - start, 4 * BEATS_PER_BAR), vowels, _letter(index, count)))
+            letter = _letter(index, count)
+            if letter == "B" and section.kind == "verse" and section.number > 1:
+                letter = "B2"
+            lines.append(Line(start, min(stop - start, 4 * BEATS_PER_BAR), vowels, letter))
         return lines
 
     def _sing(self, section: Section, line: Line) -> list[Note]:
@@ -195,7 +206,7 @@ class Melodist:
             cell = self._cell(section.kind)
             beats = tuple(i * _STEP for i, mark in enumerate(cell) if mark == "x") or (0.0,)
             chance = dice(self._seed, "motif", *role)
-            model = self._motifs.get((section.kind, "A"))
+            model = self._motifs.get((section.kind, "B" if line.letter == "B2" else "A"))
             candidates = [self._walk(section, line, beats, chance, model) for _ in range(60)]
             best = max(candidates, key=lambda steps: (self._beauty(steps, line, beats), steps))
             self._motifs[role] = Motif(beats, best)
@@ -204,15 +215,17 @@ class Melodist:
     def _walk(
         self, section: Section, line: Line, beats: Sequence[float], chance: random.Random, model: Motif | None
     ) -> tuple[int, ...]:
-        """One chance melody over the line's chords; `B` and `C` begin like `A` and go elsewhere."""
+        """One chance melody over the line's chords.
+
+        `B` and `C` begin like `A`, `B2` begins like `B`, and then they go elsewhere.
+        """
         lift = self._style.lift if section.kind == "chorus" else 1 if section.kind == "pre_chorus" else 0
         low = self._key.step_near(self._style.low) + lift
         high = self._key.step_near(self._style.high) + lift
         step = self._chord_step(self._key.pitch(chance.randint(low + 2, high - 2)), line.start + beats[0])
         steps = [min(max(step, low), high)]
-        echo = (
-            len(beats) // 2 if model is not None and line.letter == "C" else len(beats) // 3 if model else 0
-        )
+        share = {"B": 3, "B2": 2, "C": 2}.get(line.letter, 0) if model is not None else 0
+        echo = len(beats) // share if share else 0
         for index in range(1, len(beats)):
             if model is not None and index < echo:
                 move = model.steps[index] - model.steps[index - 1]

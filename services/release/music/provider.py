@@ -35,6 +35,9 @@ class Rendering:
     seed: int
     """The seed that it was made from."""
 
+    model: str = ""
+    """What else it was made with: `soundfont/` and the SHA-256 of a SoundFont; empty for nothing."""
+
 
 class MusicProvider(Protocol):
     """Makes music from a brief."""

@@ -89,6 +89,9 @@ class Score:
     hits: tuple[Hit, ...] = ()
     """In order of time."""
 
+    opens: tuple[tuple[float, float], ...] = ()
+    """Stretches over which a filter opens, from and to a beat."""
+
     @property
     def beats(self) -> float:
         """Length without the last chord's ring."""

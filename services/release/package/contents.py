@@ -5,14 +5,13 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf.json_format import ParseDict, ParseError
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from aiartist.common.v1 import brief_pb2
 from services.release.content import content_digest
-from services.release.package.documents import Metadata, Provenance
+from services.release.package.disclosure import brief_of
 from services.release.package.flac import StreamInfo, read_tags, stream_info
 from services.release.package.lyrics import lyrics_text
+from services.release.package.older import Metadata, Provenance
 from services.release.review.decode import Samples, decode
 from services.release.review.loudness import integrated_lufs, true_peak_dbtp
 
@@ -117,6 +116,8 @@ def _picture_problems(folder: Path, path: str) -> list[Problem]:
                     return [Problem(path, f"is {image.width} x {image.height}, expected 3000 x 3000")]
                 if image.mode != "RGB":
                     return [Problem(path, f"is {image.mode}, expected RGB")]
+                if hidden := _hidden(image):
+                    return [Problem(path, f"has {', '.join(hidden)} inside, and must be a picture only")]
                 image.load()
     except (
         OSError,
@@ -129,13 +130,26 @@ def _picture_problems(folder: Path, path: str) -> list[Problem]:
     return []
 
 
+def _hidden(image: Image.Image) -> list[str]:
+    """What a JPEG carries beside its picture and colour profile: EXIF, XMP, comments and the like."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return []
+    named = {"APP1": "EXIF or XMP", "COM": "a comment", "APP13": "Photoshop data"}
+    markers = [
+        marker
+        for marker, data in image.applist
+        if marker != "APP0" and not (marker == "APP2" and data.startswith(b"ICC_PROFILE\0"))
+    ]
+    return [named.get(marker, f"a segment {marker}") for marker in dict.fromkeys(markers)]
+
+
 def lyrics_problems(folder: Path, path: str, provenance: Provenance | None) -> list[Problem]:
     """The lyrics' encoding, and that they are the brief's."""
     try:
         text = (folder / path).read_bytes().decode()
     except UnicodeDecodeError as error:
         return [Problem(path, f"is not UTF-8: {error.reason} at byte {error.start}")]
-    brief = _brief(provenance) if provenance is not None else None
+    brief = brief_of(provenance) if provenance is not None else None
     if brief is not None and text != lyrics_text(brief):
         return [Problem(path, "is not what follows from the brief in provenance.json")]
     return []
@@ -156,16 +170,15 @@ def consistency_problems(meta: Metadata, provenance: Provenance) -> list[Problem
     same("review.true_peak_dbtp", meta.true_peak_dbtp, round(provenance.review.true_peak_dbtp, 2))
     if not provenance.review.passed:
         problems.append(Problem("provenance.json", "review.passed: a release needs a passed review"))
-    total = sum(model.cost_micro_usd for model in provenance.models)
+    total = provenance.costs()
     if total != provenance.total_cost_micro_usd:
-        problems.append(
-            Problem("provenance.json", f"total_cost_micro_usd: the models' costs add up to {total}")
-        )
-    brief = _brief(provenance)
+        problems.append(Problem("provenance.json", f"total_cost_micro_usd: the costs add up to {total}"))
+    brief = brief_of(provenance)
     if brief is None:
         return [*problems, Problem("provenance.json", "brief.content: is not a brief")]
     for field in ("title", "genre", "language", "tempo_bpm", "key"):
         same(f"brief.content.{field}", getattr(meta, field), getattr(brief, field))
+    problems += [Problem("metadata.json", fault) for fault in meta.code_faults()]
     digest = content_digest(provenance.take.master_sha256, provenance.cover.sha256 or "", brief)
     content = "master, cover and brief" if provenance.cover.sha256 else "master and brief"
     for what, given in (("take", provenance.take), ("decision", provenance.decision)):
@@ -174,10 +187,3 @@ def consistency_problems(meta: Metadata, provenance: Provenance) -> list[Problem
                 Problem("provenance.json", f"{what}.content_digest: is not that of this {content}")
             )
     return problems
-
-
-def _brief(provenance: Provenance) -> brief_pb2.Brief | None:
-    try:
-        return ParseDict(provenance.brief.content, brief_pb2.Brief())
-    except ParseError:
-        return None

@@ -1,29 +1,23 @@
-"""metadata.json and provenance.json: one definition, for the one who writes and the one who verifies."""
+"""metadata.json and provenance.json: one definition, for the one who writes and the one who verifies.
 
-from typing import Annotated, Any, Literal
+Packages of version 1 stay what they are: `older` has their documents, and these add to them.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
 
-from services.release.package.layout import SCHEMA_VERSION, canonical_json
+from pydantic import Field
 
-ReleaseId = Annotated[str, Field(pattern=r"^rel_[0-9a-hjkmnp-tv-z]{26}$")]
-TakeId = Annotated[str, Field(pattern=r"^tak_[0-9a-hjkmnp-tv-z]{26}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
-Count = Annotated[int, Field(ge=0)]
-Maker = Literal["language_model", "music_model", "algorithm", "none"]
+from services.release.package import older
+from services.release.package.codes import is_ean, is_isrc
+from services.release.package.layout import SCHEMA_VERSION, media_types
+from services.release.package.older import CheckFacts, Count, Document, Name, Sha256
 
-
-class Document(BaseModel):
-    """A JSON object with exactly these keys, of exactly these types."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-
-    def to_json(self) -> bytes:
-        """As it stands in a package."""
-        return canonical_json(self.model_dump(mode="json"))
+Maker = Literal["language_model", "music_model", "image_model", "algorithm", "none"]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+Format = Literal["landscape", "portrait"]
+Version = Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
+Label = Annotated[str, Field(min_length=1, max_length=80)]
+Dpid = Annotated[str, Field(pattern=r"^PADPIDA[0-9A-Z]{10,11}$")]
 
 
 class Element(Document):
@@ -43,137 +37,142 @@ class AiDisclosure(Document):
     vocals: Element
     performance: Element
     artwork: Element
+    video: Element
 
 
-class Metadata(Document):
+class VideoFile(Document):
+    """A video of the package."""
+
+    format: Format
+    path: Name
+
+
+class Credit(Document):
+    """Whose stock clip a video shows."""
+
+    source: Name
+    author: str
+    page_url: str
+
+
+class DdexParties(Document):
+    """What the DDEX message says beside the song: of which version, from whom and to whom."""
+
+    version: Literal["4.3", "4.1.1", "3.8.2"]
+    sender: Dpid | None
+    """The label's DDEX Party Identifier; None: it has none."""
+    recipient: Dpid | None
+    recipient_name: Label
+
+
+class Metadata(older.Metadata):
     """metadata.json: what a distributor wants to know."""
 
-    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
-    release_id: ReleaseId
-    run_id: Name
-    title: Annotated[str, Field(min_length=1, max_length=80)]
-    artist: Annotated[str, Field(min_length=1, max_length=80)]
-    genre: Name
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-    duration_ms: Annotated[int, Field(gt=0)]
-    tempo_bpm: Annotated[int, Field(ge=40, le=220)]
-    key: Annotated[str, Field(pattern=r"^[A-G][#b]? (major|minor)$")]
-    loudness_lufs: Annotated[float, Field(ge=-70, le=0)]
-    true_peak_dbtp: Annotated[float, Field(ge=-100, le=6)]
+    schema_version: Version
     isrc: Annotated[str, Field(pattern=r"^[A-Z]{2}[A-Z0-9]{3}\d{7}$")] | None
     upc: Annotated[str, Field(pattern=r"^\d{12,13}$")] | None
-    ai_disclosure: AiDisclosure
+    ai_disclosure: AiDisclosure  # type: ignore[assignment] # it says more than that of version 1
+    explicit: bool
+    """True where the words need a parental advisory."""
+    label: Label
+    release_date: Date
+    """The day of the decision, in UTC."""
+    videos: list[VideoFile]
+    credits: list[Credit]
+    ddex: DdexParties
+
+    @property
+    def year(self) -> str:
+        """Of the ℗ and © lines."""
+        return self.release_date[:4]
+
+    @property
+    def message(self) -> str:
+        """Where the DDEX message is: named by the UPC or EAN, else by the release's id."""
+        return f"ddex/{self.upc or self.release_id}.xml"
+
+    def media_types(self) -> dict[str, str]:
+        """Every file of the package but its manifest, with its media type, in order of path."""
+        return media_types(self.title, videos=[video.path for video in self.videos], message=self.message)
 
     def tags(self) -> list[tuple[str, str]]:
         """The audio file's Vorbis comments."""
+        codes = [(name, code) for name, code in (("ISRC", self.isrc), ("BARCODE", self.upc)) if code]
         return [
-            ("TITLE", self.title),
-            ("ARTIST", self.artist),
-            ("ALBUM", self.title),
-            ("GENRE", self.genre),
-            ("LANGUAGE", self.language),
-            ("BPM", str(self.tempo_bpm)),
-            ("INITIALKEY", self.key),
-            ("RELEASE_ID", self.release_id),
+            *super().tags(),
+            ("DATE", self.release_date),
+            ("LABEL", self.label),
+            ("COPYRIGHT", f"℗ {self.year} {self.label}"),
+            ("ITUNESADVISORY", "1" if self.explicit else "0"),
+            *codes,
         ]
 
-
-class BriefFacts(Document):
-    """The brief and where it comes from."""
-
-    id: Name
-    persona_version: Annotated[int, Field(ge=1)]
-    created_at: Time
-    content: dict[str, Any]
-    """The brief in protobuf's JSON, fields by their proto names."""
-
-
-class ModelFacts(Document):
-    """One model's part in the brief."""
-
-    role: Name
-    model: Name
-    calls: Count
-    prompt_tokens: Count
-    completion_tokens: Count
-    cost_micro_usd: Count
-    prompt_hashes: list[Sha256]
+    def code_faults(self) -> list[str]:
+        """What is wrong with the codes, their check digit too."""
+        found = []
+        if self.isrc is not None and not is_isrc(self.isrc):
+            found.append(f"isrc: {self.isrc} is none of ISO 3901")
+        if self.upc is not None and not is_ean(self.upc):
+            found.append(f"upc: {self.upc} has another check digit")
+        return found
 
 
-class TakeFacts(Document):
+class TakeFacts(older.TakeFacts):
     """The take and what it was rendered from."""
 
-    id: TakeId
-    number: Annotated[int, Field(ge=1)]
-    provider: Name
-    seed: Annotated[str, Field(pattern=r"^\d{1,20}$")]
-    """A string: JSON numbers lose the last digits of 64-bit seeds."""
-    master_sha256: Sha256
-    """Of the reviewed master; the packaged file is the same audio with tags."""
-    pcm_md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    """Of the decoded samples of both."""
-    content_digest: Digest
-    created_at: Time
+    provider_model: Name | None
+    provider_reference: Name | None
+    """The provider's own id of the song."""
+    cost_micro_usd: Count
+    """What the provider was paid."""
 
 
-class CoverFacts(Document):
+class CoverFacts(older.CoverFacts):
     """How the cover was made."""
 
-    motif: Name
-    typeface: Name
-    seed: Annotated[str, Field(pattern=r"^\d{1,20}$")]
-    transliterated: list[str]
-    """Characters of title and name that no typeface here has, drawn in Latin letters instead."""
-    sha256: Sha256 | None = None
-    """Of the cover that the decision was about; None where it was about master and brief only, as those of
-    older versions were."""
+    model: Name | None
+    """The model that drew its picture; None: drawn by rules."""
 
 
-class CheckFacts(Document):
-    """One measurement of the review."""
+class VideoFacts(Document):
+    """One video, and what was measured of it."""
 
-    name: Name
-    outcome: Literal["pass", "warn", "fail"]
-    measured: float | None
-    """None where it was not a finite number."""
-    minimum: float | None
-    maximum: float | None
-    message: str
-
-
-class ReviewFacts(Document):
-    """What the machine found in the audio."""
-
-    passed: bool
+    format: Format
+    sha256: Sha256
     checks: list[CheckFacts]
-    duration_ms: Count
-    loudness_lufs: float
-    true_peak_dbtp: float
-    tempo_bpm: Annotated[float, Field(ge=0)]
-    key: str
 
 
-class DecisionFacts(Document):
-    """Who allowed the release, and of what."""
+class ClipFacts(Document):
+    """A stock clip that a video shows."""
 
-    verdict: Literal["approved", "autopilot_approved"]
-    reason: str
-    decided_by: Name
-    content_digest: Digest
-    decided_at: Time
+    source: Name
+    clip_id: Name
+    author: str
+    page_url: str
 
 
-class Provenance(Document):
+class FilmFacts(Document):
+    """The take's videos."""
+
+    id: Name
+    videos: list[VideoFacts]
+    clips: list[ClipFacts]
+
+
+class Provenance(older.Provenance):
     """provenance.json: how the release came to be. Its times are those of the stored records."""
 
-    schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
-    release_id: ReleaseId
-    run_id: Name
-    artist_id: Name
-    brief: BriefFacts
-    models: list[ModelFacts]
-    total_cost_micro_usd: Count
+    schema_version: Version
     take: TakeFacts
     cover: CoverFacts
-    review: ReviewFacts
-    decision: DecisionFacts
+    explicit_words: list[str]
+    """Those that need a parental advisory."""
+    film: FilmFacts | None
+
+    def costs(self) -> int:
+        """What all models and the music provider were paid, in millionths of a US dollar."""
+        return super().costs() + self.take.cost_micro_usd
+
+
+AnyMetadata = older.Metadata | Metadata
+AnyProvenance = older.Provenance | Provenance

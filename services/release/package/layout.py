@@ -14,7 +14,8 @@ from typing import Any
 
 from anyascii import anyascii
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of what is built; packages of version 1 have no DDEX message and no videos."""
 MANIFEST = "manifest.json"
 METADATA = "metadata.json"
 PROVENANCE = "provenance.json"
@@ -24,6 +25,8 @@ FLAC = "audio/flac"
 JPEG = "image/jpeg"
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
+XML = "application/xml"
+MP4 = "video/mp4"
 
 _SLUG_LENGTH = 60
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])")
@@ -52,16 +55,27 @@ def slug(title: str) -> str:
     return f"{words}-song" if _RESERVED.fullmatch(words) else words
 
 
-def media_types(title: str) -> dict[str, str]:
-    """Every file of a package but its manifest, with its media type, in order of path."""
+def media_types(title: str, *, videos: Iterable[str] = (), message: str = "") -> dict[str, str]:
+    """Every file of a package but its manifest, with its media type, in order of path.
+
+    `videos` and `message` are the paths of its videos and its DDEX message; version 1 has neither.
+    """
     name = slug(title)
-    return {
+    types = {
         COVER: JPEG,
         f"audio/{name}.flac": FLAC,
         f"lyrics/{name}.txt": TEXT,
         METADATA: JSON,
         PROVENANCE: JSON,
+        **dict.fromkeys(videos, MP4),
+        **({message: XML} if message else {}),
     }
+    return dict(sorted(types.items()))
+
+
+def video_path(title: str, format: str) -> str:
+    """Where a video is; `format`: `landscape` or `portrait`."""
+    return f"video/{slug(title)}-{format}.mp4"
 
 
 def digest(entries: Iterable[Entry]) -> str:
@@ -70,12 +84,12 @@ def digest(entries: Iterable[Entry]) -> str:
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
-def manifest(release_id: str, entries: Iterable[Entry]) -> bytes:
+def manifest(release_id: str, entries: Iterable[Entry], *, version: int = SCHEMA_VERSION) -> bytes:
     """`manifest.json`: nothing in it is free, so a verifier can write it anew and compare."""
     ordered = sorted(entries, key=lambda entry: entry.path)
     return canonical_json(
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": version,
             "release_id": release_id,
             "digest": digest(ordered),
             "files": [

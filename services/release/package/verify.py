@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from services.release.package import layout
+from services.release.package import layout, older
 from services.release.package.contents import (
     Problem,
     audio_problems,
@@ -24,12 +24,27 @@ from services.release.package.contents import (
     cover_problems,
     lyrics_problems,
 )
-from services.release.package.documents import Document, Metadata, Provenance
+from services.release.package.ddex import files_of, new_release_message
+from services.release.package.documents import Metadata, Provenance
+from services.release.package.videos import version_2_problems, video_file_problems
 
-_MOST_BYTES = {layout.JSON: 4 << 20, layout.TEXT: 1 << 20, layout.JPEG: 10_000_000 - 1, layout.FLAC: 2 << 30}
-_MAGIC = {layout.JPEG: b"\xff\xd8\xff", layout.FLAC: b"fLaC"}
+_MOST_BYTES = {
+    layout.JSON: 4 << 20,
+    layout.TEXT: 1 << 20,
+    layout.XML: 1 << 20,
+    layout.JPEG: 10_000_000 - 1,
+    layout.FLAC: 2 << 30,
+    layout.MP4: 2 << 30,
+}
+_MAGIC = {
+    layout.JPEG: (0, b"\xff\xd8\xff"),
+    layout.FLAC: (0, b"fLaC"),
+    layout.XML: (0, b"<?xml "),
+    layout.MP4: (4, b"ftyp"),
+}
+"""Where a file of a type has which bytes."""
 
-D = TypeVar("D", bound=Document)
+D = TypeVar("D", bound=older.Document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +67,15 @@ def examine(folder: Path) -> Report:
     if not folder.is_dir():
         return Report((Problem("", "there is no such folder"),), 0, "")
     files, problems = _walk(folder)
-    meta, meta_problems = _document(folder, files, layout.METADATA, Metadata)
-    provenance, provenance_problems = _document(folder, files, layout.PROVENANCE, Provenance)
+    version = _version(folder, files)
+    meta, meta_problems = _document(
+        folder, files, layout.METADATA, older.Metadata if version == 1 else Metadata
+    )
+    provenance, provenance_problems = _document(
+        folder, files, layout.PROVENANCE, older.Provenance if version == 1 else Provenance
+    )
     problems += meta_problems + provenance_problems
-    types = layout.media_types(meta.title) if meta is not None else _types_by_place(files)
+    types = meta.media_types() if meta is not None else _types_by_place(files)
     problems += _layout_problems(files, types, complete=meta is not None)
     problems += _type_problems(folder, files, types)
     entries = [_entry(folder, path, types[path]) for path in sorted(types) if path in files]
@@ -65,6 +85,9 @@ def examine(folder: Path) -> Report:
         problems += _content_problems(folder, path, types[path], meta, provenance)
     if meta is not None and provenance is not None:
         problems += consistency_problems(meta, provenance)
+    if isinstance(meta, Metadata) and isinstance(provenance, Provenance):
+        problems += version_2_problems(meta, provenance)
+        problems += _message_problems(folder, files, meta, provenance)
     complete = types.keys() <= files
     return Report(tuple(_unique(problems)), len(files), layout.digest(entries) if complete else "")
 
@@ -89,6 +112,19 @@ def _walk(folder: Path) -> tuple[set[str], list[Problem]]:
     return files, problems
 
 
+def _version(folder: Path, files: set[str]) -> int:
+    """Of the package, by the first document that tells one; else that of packages as they are built."""
+    for path in (layout.METADATA, layout.PROVENANCE):
+        if path in files and (folder / path).stat().st_size <= _MOST_BYTES[layout.JSON]:
+            try:
+                document: Any = json.loads((folder / path).read_bytes())
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(document, dict) and document.get("schema_version") in (1, layout.SCHEMA_VERSION):
+                return int(document["schema_version"])
+    return layout.SCHEMA_VERSION
+
+
 def _document(folder: Path, files: set[str], path: str, kind: type[D]) -> tuple[D | None, list[Problem]]:
     if path not in files:
         return None, []
@@ -105,7 +141,7 @@ def _document(folder: Path, files: set[str], path: str, kind: type[D]) -> tuple[
 
 def _types_by_place(files: set[str]) -> dict[str, str]:
     """Media types where no metadata says what the files are called."""
-    places = {"audio/": layout.FLAC, "lyrics/": layout.TEXT}
+    places = {"audio/": layout.FLAC, "lyrics/": layout.TEXT, "video/": layout.MP4, "ddex/": layout.XML}
     types = {layout.COVER: layout.JPEG, layout.METADATA: layout.JSON, layout.PROVENANCE: layout.JSON}
     for place, kind in places.items():
         types |= {path: kind for path in files if path.startswith(place)}
@@ -132,8 +168,9 @@ def _type_problems(folder: Path, files: set[str], types: dict[str, str]) -> list
         size = (folder / path).stat().st_size
         if size > _MOST_BYTES[kind]:
             problems.append(Problem(path, f"has {size} bytes, at most {_MOST_BYTES[kind]} are allowed"))
-        magic = _MAGIC.get(kind, b"")
+        offset, magic = _MAGIC.get(kind, (0, b""))
         with (folder / path).open("rb") as file:
+            file.seek(offset)
             if file.read(len(magic)) != magic:
                 problems.append(Problem(path, f"is not {kind} by its content"))
     return problems
@@ -146,7 +183,7 @@ def _entry(folder: Path, path: str, media_type: str) -> layout.Entry:
 
 
 def _manifest_problems(
-    folder: Path, files: set[str], meta: Metadata | None, entries: Sequence[layout.Entry]
+    folder: Path, files: set[str], meta: older.Metadata | None, entries: Sequence[layout.Entry]
 ) -> tuple[set[str], list[Problem]]:
     """Paths of files that are what the manifest says; and what the manifest says that is not so."""
     name = layout.MANIFEST
@@ -155,7 +192,7 @@ def _manifest_problems(
     if (folder / name).stat().st_size > _MOST_BYTES[layout.JSON]:
         return set(), [Problem(name, "is too big")]
     data = (folder / name).read_bytes()
-    if meta is not None and data == layout.manifest(meta.release_id, entries):
+    if meta is not None and data == layout.manifest(meta.release_id, entries, version=meta.schema_version):
         return {entry.path for entry in entries}, []
     try:
         listed = _listed(json.loads(data))
@@ -199,7 +236,11 @@ def _listed(document: object) -> dict[str, layout.Entry]:
 
 
 def _content_problems(
-    folder: Path, path: str, kind: str, meta: Metadata | None, provenance: Provenance | None
+    folder: Path,
+    path: str,
+    kind: str,
+    meta: older.Metadata | None,
+    provenance: older.Provenance | None,
 ) -> list[Problem]:
     if kind == layout.FLAC:
         return audio_problems(folder, path, meta, provenance)
@@ -207,6 +248,24 @@ def _content_problems(
         return cover_problems(folder, path, provenance)
     if kind == layout.TEXT:
         return lyrics_problems(folder, path, provenance)
+    if kind == layout.MP4:
+        return video_file_problems(folder, path, meta, provenance)
+    return []
+
+
+def _message_problems(folder: Path, files: set[str], meta: Metadata, provenance: Provenance) -> list[Problem]:
+    """The DDEX message is written anew and compared."""
+    if not {meta.message, *meta.media_types()} <= files:
+        return []
+    try:
+        named = files_of(folder, meta)
+    except (OSError, ValueError):
+        # That the audio can't be read is told elsewhere.
+        return []
+    if (folder / meta.message).read_bytes() != new_release_message(meta, provenance, named):
+        return [
+            Problem(meta.message, "is not what follows from metadata.json, provenance.json and the files")
+        ]
     return []
 
 

@@ -1,5 +1,5 @@
-"""The review: what a machine can tell about a take from its real audio, before a person is asked."""
+"""The review: what a machine can tell about a take from its real audio, before a person is asked.
 
-from services.release.review.reviewer import Reviewed, review
-
-__all__ = ["Reviewed", "review"]
+`reviewer` measures a file in a worker process. `likeness` and `checks` load nothing but numpy, so that the
+service itself can compare fingerprints.
+"""

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.release.review.continuity import runs
+
 Samples = NDArray[np.float32]
 
 SILENCE_DBFS = -60.0
 _BLOCK_S = 0.05
+_FULL_SCALE, _FULL_RUN = 0.9995, 3
+_PLATEAU, _PLATEAU_RUN, _CORNER = 2e-4, 5, 2e-3
+_LOW_BLOCK_S = 1.0 / 700.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +48,31 @@ def silences(samples: Samples, sample_rate: int) -> Silences:
 
 
 def clipped(samples: Samples) -> int:
-    """Samples on flat tops: three and more in a row at full scale, or six and more equal ones at the peak."""
+    """Samples on flat tops, at whatever level the clipping was: of the worse channel.
+
+    These are three and more in a row at full scale, and plateaus of five and more: samples above half of the
+    peak that differ by 0.0002 at most, between slopes that are ten times as steep. The tops of bass notes are
+    as flat, but round at their edges.
+    """
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < 1e-3:
         return 0
-    total = 0
+    worst = 0
     for channel in range(samples.shape[1]):
-        side = samples[:, channel]
-        for high, run in (
-            (np.abs(side) >= 0.9995, 3),
-            ((np.abs(side) >= 0.98 * peak) & np.append(side[1:] == side[:-1], False), 6),
-        ):
-            lengths = _runs(high)
-            total = max(total, int(lengths[lengths >= run].sum()))
-    return total
+        side = np.abs(samples[:, channel])
+        first, last = runs(side >= _FULL_SCALE)
+        full = int((last - first)[last - first >= _FULL_RUN].sum())
+        worst = max(worst, full, _plateaus(samples[:, channel], peak))
+    return worst
+
+
+def _plateaus(signal: NDArray[np.float32], peak: float) -> int:
+    steps = np.abs(np.diff(signal))
+    first, last = runs((steps <= _PLATEAU) & (np.abs(signal[1:]) > 0.5 * peak))
+    kept = (last - first >= _PLATEAU_RUN - 1) & (first >= 1) & (last < len(steps))
+    first, last = first[kept], last[kept]
+    cornered = (steps[first - 1] > _CORNER) & (steps[last] > _CORNER)
+    return int((last - first + 1)[cornered].sum())
 
 
 def dc_offset(samples: Samples) -> float:
@@ -69,9 +85,27 @@ def correlation(samples: Samples) -> float:
     """How alike the channels are: 1 the same, 0 unrelated, -1 opposite; 1 for one channel alone."""
     if samples.shape[1] != 2:
         return 1.0
-    left, right = samples[:, 0].astype(np.float64), samples[:, 1].astype(np.float64)
-    power = float(np.sqrt(np.dot(left, left) * np.dot(right, right)))
-    return float(np.dot(left, right)) / power if power > 0 else 1.0
+    return _likeness(samples[:, 0], samples[:, 1])
+
+
+def low_correlation(samples: Samples, sample_rate: int) -> float:
+    """How alike the channels are in the bass, below some 200 Hz; as `correlation`."""
+    block = max(1, round(_LOW_BLOCK_S * sample_rate))
+    count = len(samples) // block
+    if samples.shape[1] != 2 or count == 0:
+        return 1.0
+    left, right = (samples[: count * block, side].reshape(count, block).mean(axis=1) for side in range(2))
+    return _likeness(left, right)
+
+
+def _likeness(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+    # In pieces, so that single precision is enough.
+    products = np.zeros(3)
+    for first in range(0, len(left), 1 << 16):
+        one, other = left[first : first + (1 << 16)], right[first : first + (1 << 16)]
+        products += (np.dot(one, other), np.dot(one, one), np.dot(other, other))
+    power = float(np.sqrt(products[1] * products[2]))
+    return float(products[0]) / power if power > 0 else 1.0
 
 
 def imbalance_db(samples: Samples) -> float:
@@ -82,9 +116,3 @@ def imbalance_db(samples: Samples) -> float:
     if left + right <= 0:
         return 0.0
     return float(min(120.0, abs(10.0 * np.log10((left + 1e-30) / (right + 1e-30)))))
-
-
-def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Lengths of the runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return edges[1::2] - edges[::2]

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from services.scheduler.domain import Outcome, Run, RunState, StageName
+from services.scheduler.domain import Decision, Outcome, Run, RunState, StageName
 
 Report = Callable[[str, int, int], Awaitable[None]]
 """Tells watchers how far a stage is: step, units done, units in all (0: unknown)."""
@@ -27,6 +27,13 @@ class StageFailed(Exception):
         super().__init__(message)
         self.reason = reason
         self.retryable = retryable
+
+
+def decision_of(run: Run) -> Decision:
+    """What was decided about the run's take; StageFailed where nobody did."""
+    if run.decision is None:
+        raise StageFailed("ERROR_REASON_WRONG_STATE", "nobody decided about this take", retryable=False)
+    return run.decision
 
 
 Stages = Sequence[Stage]

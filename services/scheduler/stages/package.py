@@ -3,7 +3,7 @@
 from aiartist.release.v1 import release_pb2, release_pb2_grpc
 from services.scheduler.convert import decision_to_proto
 from services.scheduler.domain import Done, Outcome, Run, RunState, StageName
-from services.scheduler.stages import Report, StageFailed
+from services.scheduler.stages import Report, decision_of
 from services.scheduler.stages.streams import LONG_CALL_S, result_of
 
 
@@ -15,13 +15,11 @@ class Package:
         self._release = release
 
     async def run(self, run: Run, report: Report) -> Outcome:
-        if run.decision is None:
-            raise StageFailed("ERROR_REASON_WRONG_STATE", "nobody decided about this take", retryable=False)
         request = release_pb2.PackageReleaseRequest(
             request_id=run.request_id,
             run_id=run.id,
             take_id=run.take_id,
-            decision=decision_to_proto(run.decision),
+            decision=decision_to_proto(decision_of(run)),
         )
         stream = self._release.PackageRelease(request, timeout=LONG_CALL_S)
         return Done({"release_id": (await result_of(stream, report)).package.release_id})

@@ -11,6 +11,8 @@ from services.scheduler.stages import Report, StageFailed
 
 LONG_CALL_S = 900.0
 """How long composing, producing, packaging or publishing may take."""
+FILM_CALL_S = 3_600.0
+"""How long filming may take: every frame of two videos is drawn."""
 SHORT_CALL_S = 15.0
 """How long any other call may take."""
 

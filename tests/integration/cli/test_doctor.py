@@ -63,6 +63,7 @@ async def test_where_all_is_well_everything_passes(platform: FakePlatform, tmp_p
         "local model",
         "model providers",
         "telegram",
+        "music provider builtin",
         *SERVICES,
     ]
     assert {check["status"] for check in found.values()} <= {"pass", "warn"}

@@ -38,7 +38,7 @@ async def test_a_brief_becomes_a_published_release_that_verifies(service: Releas
     assert place == service.data.resolve() / "releases" / package.release_id
     assert verify_package(place) == []
     found = await service.verify(package.release_id)
-    assert (list(found.problems), found.files_checked, found.location) == ([], 6, str(place))
+    assert (list(found.problems), found.files_checked, found.location) == ([], 7, str(place))
     assert service.leftovers() == []
 
 
@@ -92,11 +92,20 @@ async def test_a_take_that_fails_its_review_is_a_result(service: ReleaseService)
 
 
 async def test_a_new_take_is_compared_with_passed_takes_of_other_briefs_only(service: ReleaseService) -> None:
-    await service.produce(service.keep_brief("One").id, "r-1")
-    await service.produce(service.keep_brief("flop").id, "r-2")
-    await service.produce(service.keep_brief("Two").id, "r-3", 1)
-    last = await service.produce(service.keep_brief("Two").id, "r-4", 2)
-    assert service.artist_db.takes[last.take_id].fingerprint.endswith(b"after 1")
+    takes = [
+        await service.produce(service.keep_brief(title).id, request_id, number)
+        for title, request_id, number in (
+            ("echo flop", "r-1", 1),
+            ("echo one", "r-2", 1),
+            ("echo one", "r-3", 2),
+            ("echo two", "r-4", 1),
+            ("no copy", "r-5", 1),
+        )
+    ]
+    assert [take.review.passed for take in takes] == [False, True, True, False, True]
+    judged = takes[3].review.checks[-1]
+    assert (judged.name, judged.measured) == ("near_duplicate_similarity", pytest.approx(1.0))
+    assert judged.message.endswith(takes[1].take_id) or judged.message.endswith(takes[2].take_id)
 
 
 async def test_packaging_again_gives_the_first_release_and_builds_nothing(service: ReleaseService) -> None:
@@ -132,7 +141,7 @@ async def test_a_package_shows_the_persona_that_the_brief_was_written_for(servic
 
 async def test_the_response_lists_every_file_with_its_hash_the_manifest_last(service: ReleaseService) -> None:
     package = await service.package(await service.produce(service.keep_brief().id))
-    assert len(package.files) == 6
+    assert len(package.files) == 7
     assert package.files[-1].path == f"releases/{package.release_id}/manifest.json"
     for file in package.files:
         assert hashlib.sha256(service.artifact(file.path).read_bytes()).hexdigest() == file.sha256
@@ -142,8 +151,9 @@ async def test_publishing_again_finds_it_and_changes_nothing(service: ReleaseSer
     package = await service.package(await service.produce(service.keep_brief().id))
     first = await service.publish(package.release_id)
     times = {p: p.stat().st_mtime_ns for p in Path(first.location).rglob("*")}
-    assert await service.publish(package.release_id) == first
-    assert await service.publish(package.release_id, "r-other") == first
+    for request_id in ("r-publish", "r-other"):
+        again = await service.publish(package.release_id, request_id)
+        assert (again.target, again.location) == (first.target, first.location)
     assert {p: p.stat().st_mtime_ns for p in Path(first.location).rglob("*")} == times
     assert service.artist_db.calls.count("RecordPublication") == 1
 
@@ -159,7 +169,7 @@ async def test_a_published_folder_that_was_damaged_is_found_and_published_whole_
     assert {"metadata.json", "notes.txt"} <= {problem.path for problem in found.problems}
     await service.publish(package.release_id)
     assert verify_package(place) == []
-    assert [path.name for path in place.parent.iterdir()] == [package.release_id]
+    assert service.leftovers() == []
 
 
 async def test_a_published_folder_that_is_gone_is_a_problem_and_not_an_error(service: ReleaseService) -> None:
@@ -185,7 +195,7 @@ async def test_another_whole_release_in_its_place_is_found(service: ReleaseServi
 async def test_an_unpublished_package_is_verified_in_the_artifact_store(service: ReleaseService) -> None:
     package = await service.package(await service.produce(service.keep_brief().id))
     found = await service.verify(package.release_id)
-    assert (list(found.problems), found.files_checked) == ([], 6)
+    assert (list(found.problems), found.files_checked) == ([], 7)
     assert found.location.endswith(f"/artifacts/releases/{package.release_id}")
     service.artifact(package.files[0].path).unlink()
     service.artifact(package.files[1].path).write_bytes(b"other")

@@ -16,6 +16,7 @@ from aiartist.scheduler.v1 import scheduler_pb2 as pb
 from services.chassis.errors import AlreadyExists, DependencyUnavailable, NotFound, RequestIdReused
 from services.scheduler.domain import Done, Outcome, Run, RunState, StageName
 from services.scheduler.stages import Report, StageFailed
+from services.scheduler.stages.film import Film
 from services.scheduler.stages.package import Package
 from tests.support.scheduler_peers import Peers
 from tests.support.scheduler_replica import Replica, names_of, running_scheduler
@@ -47,6 +48,9 @@ async def test_a_run_calls_each_service_once_with_what_it_needs(label: Replica, 
         f"brf of {run.id}/compose/1",
         1,
     )
+    (filmed,) = peers.of(release_pb2.FilmTakeRequest)
+    assert (filmed.request_id, filmed.run_id) == (f"{run.id}/film/1", run.id)
+    assert (filmed.take_id, filmed.decision) == (f"tak of {run.id}/produce/1", released.decision)
     (packaged,) = peers.of(release_pb2.PackageReleaseRequest)
     assert (packaged.request_id, packaged.run_id) == (f"{run.id}/package/1", run.id)
     assert packaged.take_id == f"tak of {run.id}/produce/1"
@@ -132,13 +136,14 @@ async def test_another_refusal_of_the_question_fails_the_run(label: Replica, pee
     assert run.error.reason == "ERROR_REASON_ALREADY_EXISTS"
 
 
-async def test_nothing_is_packaged_that_nobody_decided_about(peers_address: str, peers: Peers) -> None:
+@pytest.mark.parametrize("stage", [Film, Package])
+async def test_nothing_is_filmed_or_packaged_that_nobody_decided_about(
+    stage: type[Film] | type[Package], peers_address: str, peers: Peers
+) -> None:
     async with grpc.aio.insecure_channel(peers_address) as channel:
-        run = Run(
-            "run_1", "art_1", RunState.RELEASING, StageName.PACKAGE, autopilot=False, started_by="operator"
-        )
+        run = Run("run_1", "art_1", RunState.RELEASING, stage.name, autopilot=False, started_by="operator")
         with pytest.raises(StageFailed, match="nobody decided"):
-            await Package(ReleaseServiceStub(channel)).run(run, _nowhere)
+            await stage(ReleaseServiceStub(channel)).run(run, _nowhere)
     assert peers.requests == []
 
 
@@ -146,35 +151,34 @@ async def _nowhere(step: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
-class Film:
-    """What a stage of a later issue needs to be."""
+class Reflect:
+    """What a stage of a later version needs to be."""
 
-    name = StageName.FILM
+    name = StageName.REFLECT
     state = RunState.RELEASING
 
     def __init__(self) -> None:
-        self.filmed: list[str] = []
+        self.reflected: list[str] = []
 
     async def run(self, run: Run, report: Report) -> Outcome:
-        await report("scene 1", 1, 2)
-        self.filmed.append(run.take_id)
-        return Done(message="two scenes")
+        await report("reading", 1, 2)
+        self.reflected.append(run.release_id)
+        return Done(message="one change")
 
 
 async def test_a_new_stage_is_one_class_and_one_line(new_replica: Any, stages: StubStages) -> None:
-    film = Film()
-    with_film = [*stages.all[:3], film, *stages.all[3:]]
-    async with new_replica(with_film) as replica:
+    reflect = Reflect()
+    async with new_replica([*stages.all, reflect]) as replica:
         run = await replica.waiting()
         await replica.decide(run, decision_pb2.VERDICT_APPROVED)
         released = await replica.until(run.id, "RELEASED")
         events = await replica.events(run.id)
-    assert film.filmed == ["tak_1"]
-    assert [stage.stage for stage in released.stages][3:] == [
-        pb.STAGE_NAME_FILM,
+    assert reflect.reflected == ["rel of tak_1"]
+    assert [stage.stage for stage in released.stages][-3:] == [
         pb.STAGE_NAME_PACKAGE,
         pb.STAGE_NAME_PUBLISH,
+        pb.STAGE_NAME_REFLECT,
     ]
-    told = [event.message for event in events if event.stage == pb.STAGE_NAME_FILM]
-    assert "two scenes" in told
+    told = [event.message for event in events if event.stage == pb.STAGE_NAME_REFLECT]
+    assert "one change" in told
     assert {"STATE_CHANGED", "RELEASING"} in [names_of(event) for event in events]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiartist.common.v1 import brief_pb2
+from services.chassis.ids import derived_id
 from services.release.content import content_digest
 from services.release.package import layout
 from services.release.package.build import build_package
@@ -28,6 +29,7 @@ def test_a_package_has_exactly_the_layout_s_files(tmp_path: Path) -> None:
     assert sorted(files(media.package(tmp_path))) == [
         "artwork/cover.jpg",
         "audio/neon-in-the-rain.flac",
+        f"ddex/{derived_id('rel', 'Neon in the Rain')}.xml",
         "lyrics/neon-in-the-rain.txt",
         "manifest.json",
         "metadata.json",

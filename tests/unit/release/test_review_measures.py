@@ -1,5 +1,7 @@
 """The review's instruments, held against sounds whose numbers are known."""
 
+from typing import Any
+
 import numpy as np
 import pyloudnorm
 import pytest
@@ -7,8 +9,11 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from services.release.music.theory import Key
-from services.release.review import levels, loudness, rhythm, tonality
-from services.release.review.fingerprint import fingerprint, similarity
+from services.release.review import continuity, levels, loudness, rhythm, tonality
+from services.release.review.character import character, repetition
+from services.release.review.checks import FAIL, PASS, WARN, bounded, worst
+from services.release.review.fingerprint import fingerprint
+from services.release.review.likeness import words
 
 RATE = 44_100
 
@@ -48,8 +53,8 @@ def test_the_gate_leaves_silence_and_quiet_passages_out() -> None:
 def test_both_ways_of_measuring_loudness_agree(rate: int) -> None:
     sound = noise(10)
     sound[: len(sound) // 3] *= np.float32(0.3)
-    reference = pyloudnorm.Meter(rate).integrated_loudness(sound.astype(np.float64))
-    assert loudness.gated_lufs(loudness.weighted_power(sound, rate)) == pytest.approx(reference, abs=0.1)
+    reference = pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(sound.astype(np.float64))
+    assert loudness.gated_lufs(loudness.weighted_power(sound, rate)) == pytest.approx(reference, abs=0.02)
 
 
 def test_silence_and_snippets_have_the_loudness_of_silence() -> None:
@@ -169,23 +174,124 @@ def test_relatives_parallels_and_neighbours_are_close_keys(one: str, other: str,
     assert tonality.distance(Key.parse(other), Key.parse(one)) == apart
 
 
-def test_a_fingerprint_is_small_and_its_own_likeness_is_one() -> None:
-    own = fingerprint(noise(20), RATE)
-    assert len(own) < 20 * 50
-    assert similarity(own, own) == pytest.approx(1.0)
+@pytest.mark.parametrize(
+    ("measured", "limits", "outcome", "message"),
+    [
+        (-14.04, {"least": -14.5, "most": -13.5, "unit": "LUFS"}, PASS, "-14.0 LUFS (-14.5 to -13.5)"),
+        (-23.1, {"least": -14.5, "most": -13.5, "unit": "LUFS"}, FAIL, "-23.1 LUFS is less than -14.5"),
+        (0.2, {"most": 0.003, "digits": 3}, FAIL, "0.200 is more than 0.003"),
+        (0.0, {"most": 0.003, "digits": 3}, PASS, "0.000 (at most 0.003)"),
+        (9.0, {"least": 3.0, "unit": "dB", "what": "it is one sound"}, PASS, "9.0 dB (at least 3.0)"),
+        (2.0, {"least": 3.0, "what": "it is one sound"}, FAIL, "2.0 is less than 3.0: it is one sound"),
+        (2.0, {"least": 3.0, "otherwise": WARN}, WARN, "2.0 is less than 3.0"),
+        (1, {"least": 2, "most": 2, "digits": 0}, FAIL, "1 is less than 2"),
+        (2, {"least": 2, "most": 2, "digits": 0}, PASS, "2 (must be 2)"),
+    ],
+)
+def test_a_check_shows_its_number_and_its_limits(
+    measured: float, limits: dict[str, Any], outcome: int, message: str
+) -> None:
+    check = bounded("something", measured, **limits)
+    assert (check.outcome, check.message) == (outcome, message)
+    assert check.HasField("minimum") == ("least" in limits)
+    assert check.HasField("maximum") == ("most" in limits)
 
 
-def test_unrelated_sounds_are_unlike() -> None:
-    assert similarity(fingerprint(noise(20), RATE), fingerprint(noise(20, seed=2), RATE)) < 0.1
+def test_of_a_check_with_two_limits_the_worse_outcome_counts() -> None:
+    def graded(value: float) -> tuple[int, float]:
+        check = worst(bounded("x", value, most=2.0), bounded("x", value, most=1.0, otherwise=WARN))
+        return check.outcome, check.maximum
+
+    assert [graded(value) for value in (0.5, 1.5, 2.5)] == [(PASS, 2.0), (WARN, 1.0), (FAIL, 2.0)]
 
 
-def test_too_little_sound_is_like_nothing() -> None:
-    short = fingerprint(noise(3), RATE)
-    assert similarity(short, short) == 0.0
-    assert similarity(fingerprint(noise(0.2), RATE), short) == 0.0
+def test_flat_tops_are_counted_wherever_they_are_and_round_ones_are_not() -> None:
+    rng = np.random.default_rng(1)
+    for level in (0.9, 0.5, 0.1):
+        flat = np.clip(pair(tone(220, 2, level=level * 1.4)), -level, level)
+        assert levels.clipped(flat) > 1_000
+    dithered = np.clip(pair(tone(220, 2, level=1.1)), -0.8, 0.8) + rng.uniform(-8e-5, 8e-5, (2 * RATE, 2))
+    assert levels.clipped(dithered.astype(np.float32)) > 1_000
+    assert levels.clipped(pair(tone(25, 2, level=0.9))) == 0
+    assert levels.clipped(np.tanh(pair(tone(220, 2, level=3.0)))) == 0
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"afp1abc"])
-def test_what_is_no_fingerprint_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a fingerprint"):
-        similarity(data, data)
+def test_the_bass_has_a_correlation_of_its_own() -> None:
+    bass, treble = tone(60, 2, level=0.3), tone(5_000, 2, level=0.3)
+    sound = np.stack([bass + treble, treble - bass], axis=1)
+    assert levels.correlation(sound) == pytest.approx(0.0, abs=0.02)
+    assert levels.low_correlation(sound, RATE) == pytest.approx(-1.0, abs=0.02)
+    assert levels.low_correlation(sound[:, :1], RATE) == 1.0
+
+
+def with_a_hole(sound: Sound, start_s: float, ms: float, *, fade_ms: float = 0.0) -> Sound:
+    gain = np.ones(len(sound), np.float32)
+    start, stop = round(start_s * RATE), round((start_s + ms / 1_000) * RATE)
+    gain[start:stop] = 0.0
+    if fade_ms:
+        fade = round(fade_ms / 1_000 * RATE)
+        gain[start - fade : start] = np.linspace(1, 0, fade)
+    return sound * gain[:, None]
+
+
+@pytest.mark.parametrize(
+    ("ms", "dropouts", "stops"), [(3, 0, 0), (12, 1, 0), (180, 1, 0), (400, 0, 1), (3_000, 0, 0)]
+)
+def test_holes_with_hard_edges_are_dropouts_or_longer_ones_stops(
+    ms: float, dropouts: int, stops: int
+) -> None:
+    found = continuity.gaps(with_a_hole(noise(6), 2.0, ms), RATE)
+    assert (found.dropouts, found.stops) == (dropouts, stops)
+    assert found.first_s == pytest.approx(2.0 if dropouts + stops else -1.0, abs=0.01)
+
+
+def test_what_fades_or_decays_into_a_rest_is_no_hole() -> None:
+    assert continuity.gaps(with_a_hole(noise(6), 2.0, 100, fade_ms=40), RATE).dropouts == 0
+    assert continuity.gaps(with_a_hole(noise(6) * np.float32(0.01), 2.0, 100), RATE).dropouts == 0
+    assert continuity.gaps(np.zeros((10, 2), np.float32), RATE).first_s == -1.0
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_side_that_falls_silent_is_timed(side: int) -> None:
+    sound = noise(10)
+    sound[2 * RATE : 7 * RATE, side] = 0.0
+    assert continuity.one_sided_s(sound, RATE) == pytest.approx(5.0, abs=0.2)
+    sound[:, :] = 0.0
+    assert continuity.one_sided_s(sound, RATE) == 0.0
+
+
+def test_the_ending_is_the_level_of_the_last_moment() -> None:
+    sound = pair(tone(997, 3, level=0.1 * 2**0.5))
+    assert continuity.ending_dbfs(sound, RATE) == pytest.approx(-20.0, abs=0.1)
+    sound[-RATE:] = 0.0
+    assert continuity.ending_dbfs(sound, RATE) == -120.0
+
+
+def test_tones_and_noises_do_not_move() -> None:
+    white = noise(20)[:, 0]
+    brown = scipy.signal.lfilter([1], [1, -0.99], white).astype(np.float32)
+    for sound, moves, noisy in ((tone(440, 20), 0.1, 0.01), (white, 2.0, 0.6), (brown, 2.0, 0.6)):
+        found = character(sound, RATE)
+        assert found is not None
+        assert found.movement_db < moves
+        assert found.noisiness == pytest.approx(noisy, abs=0.03)
+
+
+def test_the_bandwidth_is_where_the_sound_ends() -> None:
+    spectrum = np.fft.rfft(noise(20)[:, 0])
+    spectrum[20 * 7_000 :] = 0.0
+    found = character(np.fft.irfft(spectrum).astype(np.float32), RATE)
+    assert found is not None
+    assert found.bandwidth_hz == pytest.approx(7_000, abs=100)
+
+
+def test_silence_and_snippets_have_no_character() -> None:
+    assert character(np.zeros(5 * RATE, np.float32), RATE) is None
+    assert character(noise(0.5)[:, 0], RATE) is None
+
+
+def test_a_loop_repeats_itself_and_noise_does_not() -> None:
+    loop = np.resize(noise(3.21), (40 * RATE, 2))
+    assert repetition(words(fingerprint(loop, RATE))) > 0.85
+    assert repetition(words(fingerprint(noise(40), RATE))) < 0.2
+    assert repetition(words(fingerprint(noise(10), RATE))) == 0.0

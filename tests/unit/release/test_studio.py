@@ -24,12 +24,8 @@ def quiet(step: str, done: int, total: int) -> None:
     pass
 
 
-def job(
-    folder: Path, *, genre: str = "trap", seed: int = 3, catalogue: tuple[bytes, ...] = ()
-) -> studio.TakeJob:
-    return studio.TakeJob(
-        make_brief(genre, form=FORM).SerializeToString(), seed, folder / "take.flac", catalogue
-    )
+def job(folder: Path, *, genre: str = "trap", seed: int = 3) -> studio.TakeJob:
+    return studio.TakeJob(make_brief(genre, form=FORM).SerializeToString(), seed, folder / "take.flac")
 
 
 def test_a_take_is_written_as_24_bit_stereo_flac_and_described_as_it_is(tmp_path: Path) -> None:
@@ -77,16 +73,6 @@ def test_another_seed_gives_another_take(tmp_path: Path) -> None:
     one, two = (studio.produce(job(tmp_path, seed=seed), quiet) for seed in (1, 2))
     assert one.sha256 != two.sha256
     assert similarity(one.fingerprint, two.fingerprint) < 0.5
-
-
-def test_the_catalogue_is_searched_for_the_same_recording(tmp_path: Path) -> None:
-    first = studio.produce(job(tmp_path), quiet)
-    again = studio.produce(job(tmp_path, catalogue=(first.fingerprint,)), quiet)
-    review = audio_pb2.Review.FromString(again.review)
-    assert not review.passed
-    assert [c.name for c in review.checks if c.outcome == audio_pb2.ReviewCheck.OUTCOME_FAIL] == [
-        "near_duplicate_similarity"
-    ]
 
 
 def test_progress_is_told_on_one_scale_and_never_goes_back(tmp_path: Path) -> None:

@@ -17,15 +17,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from services.chassis.ids import derived_id
 from services.release.cover import draw_cover
 from services.release.package import layout
+from services.release.package.ddex import files_of, new_release_message
+from services.release.package.documents import Metadata, Provenance
 from services.release.package.flac import write_tagged
 from services.release.package.verify import examine, verify_package
 from tests.support import media, tiny_studio
 
+MESSAGE = f"ddex/{derived_id('rel', 'Neon in the Rain')}.xml"
 FILES = (
     "artwork/cover.jpg",
     "audio/neon-in-the-rain.flac",
+    MESSAGE,
     "lyrics/neon-in-the-rain.txt",
     "manifest.json",
     "metadata.json",
@@ -47,20 +52,17 @@ def own(whole: Path, tmp_path: Path) -> Path:
 
 
 def reseal(package: Path) -> None:
-    """Writes a manifest that fits the files as they are: only the contents can give a forger away."""
-    meta = json.loads((package / "metadata.json").read_bytes())
-    types = layout.media_types(meta["title"])
-    entries = [
-        layout.Entry(
-            path,
-            (package / path).stat().st_size,
-            hashlib.sha256((package / path).read_bytes()).hexdigest(),
-            types[path],
-        )
-        for path in types
-        if (package / path).exists()
-    ]
-    (package / "manifest.json").write_bytes(layout.manifest(meta["release_id"], entries))
+    """Writes message and manifest so that they fit the files: only the contents can give a forger away."""
+    meta = Metadata.model_validate_json((package / "metadata.json").read_bytes())
+    try:
+        provenance = Provenance.model_validate_json((package / "provenance.json").read_bytes())
+        message = new_release_message(meta, provenance, files_of(package, meta))
+    except ValueError:
+        pass
+    else:
+        next((package / "ddex").iterdir()).unlink()
+        (package / meta.message).write_bytes(message)
+    media.reseal(package, meta.media_types())
 
 
 def edit(package: Path, path: str, change: Callable[[dict], None]) -> None:
@@ -80,7 +82,7 @@ def replace_audio(package: Path, samples: np.ndarray, *, rate: int = 44_100, sub
 def test_a_whole_package_has_no_problems(whole: Path) -> None:
     report = examine(whole)
     assert report.problems == ()
-    assert report.files_checked == 6
+    assert report.files_checked == 7
     assert report.digest == json.loads((whole / "manifest.json").read_bytes())["digest"]
 
 
@@ -183,7 +185,12 @@ def test_garbage_is_a_problem_and_not_a_crash(own: Path, path: str, data: bytes)
         ("release_id", "rel_1"),
         ("duration_ms", -1),
         ("surprise", 1),
-        ("schema_version", 2),
+        ("schema_version", 3),
+        ("schema_version", True),
+        ("label", ""),
+        ("release_date", "2026-2-2"),
+        ("explicit", 1),
+        ("ddex", None),
     ],
 )
 def test_metadata_is_checked_field_by_field(own: Path, field: str, value: object) -> None:
@@ -193,10 +200,82 @@ def test_metadata_is_checked_field_by_field(own: Path, field: str, value: object
     assert any(p.path == "metadata.json" and field in p.message for p in verify_package(own))
 
 
-@pytest.mark.parametrize("code", [{"isrc": "QZABC2600001"}, {"upc": "0123456789012"}])
-def test_allocated_codes_are_welcome(own: Path, code: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "codes",
+    [{"isrc": "QZABC2600001"}, {"upc": "012345678905"}, {"isrc": "DEA012600002", "upc": "4006381333931"}],
+)
+def test_allocated_codes_are_welcome(tmp_path: Path, codes: dict[str, str]) -> None:
+    package = media.package(tmp_path, **codes)
+    assert verify_package(package) == []
+    told = json.loads((package / "metadata.json").read_bytes())
+    assert {name: told[name] for name in codes} == codes
+    name = codes.get("upc", derived_id("rel", "Neon in the Rain"))
+    assert [path.name for path in (package / "ddex").iterdir()] == [f"{name}.xml"]
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ({"isrc": "QZABC2600000"}, "ISO 3901"),
+        ({"upc": "012345678904"}, "check digit"),
+        ({"upc": "4006381333932"}, "check digit"),
+    ],
+)
+def test_codes_that_no_one_gives_out_are_found(own: Path, code: dict[str, str], word: str) -> None:
     edit(own, "metadata.json", lambda document: document.update(code))
-    assert verify_package(own) == []
+    assert any(p.path == "metadata.json" and word in p.message for p in verify_package(own))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda d: d.update(explicit=True), "explicit"),
+        (lambda d: d.update(release_date="2026-02-03"), "release_date"),
+        (lambda d: d["ai_disclosure"]["lyrics"].update(made_by="none", tools=[]), "ai_disclosure.lyrics"),
+        (lambda d: d["ai_disclosure"]["artwork"].update(made_by="image_model"), "ai_disclosure.artwork"),
+        (lambda d: d["credits"].append({"source": "pexels", "author": "", "page_url": ""}), "credits"),
+    ],
+)
+def test_metadata_that_does_not_follow_from_provenance_is_found(
+    own: Path, change: Callable[[dict], None], word: str
+) -> None:
+    edit(own, "metadata.json", change)
+    assert any(p.path == "metadata.json" and word in p.message for p in verify_package(own))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("NotExplicit", "Explicit"),
+        lambda text: text.replace("Worldwide", "DE"),
+        lambda text: text + " ",
+        lambda text: text.replace("  <PartyList>", "<PartyList>"),
+        lambda text: "<?xml version='1.0'?><x/>",
+    ],
+)
+def test_another_message_is_found_behind_a_fitting_manifest(own: Path, change: Callable[[str], str]) -> None:
+    (own / MESSAGE).write_text(change((own / MESSAGE).read_text()))
+    meta = Metadata.model_validate_json((own / "metadata.json").read_bytes())
+    media.reseal(own, meta.media_types())
+    assert MESSAGE in {problem.path for problem in verify_package(own)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(one, other) for place, one in enumerate(FILES) for other in FILES[place + 1 :]],
+)
+def test_swapped_files_are_found(own: Path, tmp_path: Path, one: str, other: str) -> None:
+    (own / one).rename(tmp_path / "kept")
+    (own / other).rename(own / one)
+    (tmp_path / "kept").rename(own / other)
+    assert verify_package(own)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_renamed_file_is_found(own: Path, path: str) -> None:
+    renamed = (own / path).with_stem("other")
+    (own / path).rename(renamed)
+    assert {path, renamed.relative_to(own).as_posix()} <= {problem.path for problem in verify_package(own)}
 
 
 @pytest.mark.parametrize(
@@ -305,6 +384,42 @@ def test_a_package_of_an_older_version_s_take_verifies(
     package = media.package(tmp_path, shown=False)
     edit(package, "provenance.json", lambda document: change(document["cover"]))
     assert verify_package(package) == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_package_of_version_1_verifies(tmp_path: Path, shown: bool) -> None:
+    package = media.older_package(tmp_path, shown=shown)
+    assert examine(package).files_checked == 6
+    assert json.loads((package / "manifest.json").read_bytes())["schema_version"] == 1
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path != MESSAGE])
+def test_a_change_in_a_package_of_version_1_is_found(tmp_path: Path, path: str) -> None:
+    package = media.older_package(tmp_path)
+    original = (package / path).read_bytes()
+    for place in range(0, len(original), 1 + len(original) // 7):
+        (package / path).write_bytes(original[:place] + bytes([original[place] ^ 1]) + original[place + 1 :])
+        assert verify_package(package), place
+
+
+def test_a_package_is_of_one_version(own: Path) -> None:
+    manifest = json.loads((own / "manifest.json").read_bytes()) | {"schema_version": 1}
+    (own / "manifest.json").write_bytes(layout.canonical_json(manifest))
+    assert {problem.path for problem in verify_package(own)} == {"manifest.json"}
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"}, "EXIF"),
+        ({"comment": b"see https://example.com"}, "comment"),
+    ],
+)
+def test_a_cover_that_carries_more_than_its_picture_is_found(own: Path, options: dict, word: str) -> None:
+    path = own / "artwork/cover.jpg"
+    Image.new("RGB", (3000, 3000)).save(path, "JPEG", **options)
+    reseal(own)
+    assert any(p.path == "artwork/cover.jpg" and word in p.message for p in verify_package(own))
 
 
 def test_a_png_by_the_name_of_a_jpeg_is_found(own: Path) -> None:

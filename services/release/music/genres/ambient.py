@@ -41,6 +41,7 @@ _GROOVES = {
 GENRE = Genre(
     name="ambient",
     tempo_bpm=(58, 84),
+    bars={"intro": 4, "verse": 8, "pre_chorus": 4, "chorus": 8, "bridge": 8, "instrumental": 8, "outro": 6},
     progressions={
         "major": {
             "verse": ("1 4", "1 6 4 1", "1 3 4 4"),
@@ -94,6 +95,7 @@ GENRE = Genre(
             channel=Channel(-20.5, pan=-0.25, hall=0.55, echo=0.4),
             low=64,
             high=88,
+            span={"intro": (0.5, 1.0), "verse1": (0.25, 1.0)},
         ),
         "felt": Layer(
             voices=("felt_piano", "electric_piano", "harp"),
@@ -112,6 +114,7 @@ GENRE = Genre(
     },
     bass=BassStyle(
         voices=("sub_bass",),
+        span={"intro": (0.5, 1.0)},
         patterns={"": ("R---------------",), "chorus": ("R-------R-------", "R-------5-------")},
         play={"": 0.7, "chorus": 0.85, "intro": 0.5},
         channel=Channel(-18.0, width=0.2, hall=0.06),
@@ -159,5 +162,6 @@ GENRE = Genre(
         glue_db=1.5,
         ring_s=3.6,
     ),
+    ending="fade",
     loose_ms=8.0,
 )

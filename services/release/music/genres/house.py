@@ -31,6 +31,10 @@ _KIT = {
 }
 _FLOOR = "x...x...x...x..."
 _GROOVES = {
+    "pulse": (
+        {"kick": "o...o...o...o..."},
+        {"kick": "o...o...o...o...", "rim": "..........g....."},
+    ),
     "light": (
         {"kick": _FLOOR, "hat": "..x...x...x...x."},
         {"kick": _FLOOR, "shaker": "g.o.g.o.g.o.g.o."},
@@ -80,6 +84,15 @@ _FILLS = (
 GENRE = Genre(
     name="house",
     tempo_bpm=(118, 128),
+    bars={
+        "intro": 8,
+        "verse": 16,
+        "pre_chorus": 8,
+        "chorus": 16,
+        "bridge": 8,
+        "instrumental": 16,
+        "outro": 8,
+    },
     progressions={
         "minor": {
             "verse": ("1 1 6 7", "1 4 1 7", "1 7 6 6", "1 3 6 7"),
@@ -144,6 +157,7 @@ GENRE = Genre(
             channel=Channel(-23.0, pan=0.3, hall=0.2, echo=0.35, duck=0.35),
             low=60,
             high=84,
+            span={"intro": (0.5, 1.0), "outro": (0.0, 0.5)},
         ),
     },
     bass=BassStyle(
@@ -182,16 +196,18 @@ GENRE = Genre(
         grooves=_GROOVES,
         fills=_FILLS,
         intensity={
-            "intro": "light",
+            "intro": "pulse>light",
             "verse": "main",
+            "verse1": "light>main",
             "pre_chorus": "light",
             "chorus": "full",
             "instrumental": "full",
             "bridge": "break",
-            "outro": "light",
+            "outro": "light>pulse",
         },
         channel=Channel(-10.5),
-        builds=True,
+        builds=("verse", "pre_chorus", "bridge"),
+        build_bars=4,
     ),
     sound=Sound(
         room=Room(0.45, damping=0.4),
@@ -200,6 +216,8 @@ GENRE = Genre(
         duck_s=0.3,
         glue_db=3.0,
         ring_s=2.4,
+        opens=("intro", "verse", "pre_chorus", "bridge"),
+        opens_from_hz=380.0,
     ),
     swing=0.535,
     loose_ms=2.5,

@@ -76,6 +76,7 @@ _FILLS = (
 GENRE = Genre(
     name="lofi",
     tempo_bpm=(68, 92),
+    bars={"intro": 4, "verse": 8, "pre_chorus": 4, "chorus": 8, "bridge": 4, "instrumental": 8, "outro": 4},
     progressions={
         "major": {
             "verse": ("2 5 1 6", "1 6 2 5", "4 3 2 1", "1 3 4 4"),
@@ -198,6 +199,8 @@ GENRE = Genre(
         glue_db=2.0,
         ring_s=2.6,
     ),
+    turnaround={"minor": "4 5", "major": "2 5"},
+    ending="fade",
     swing=0.6,
     swing_grid=0.25,
     loose_ms=9.0,

@@ -84,6 +84,7 @@ _FILLS = (
 GENRE = Genre(
     name="pop",
     tempo_bpm=(96, 126),
+    bars={"intro": 4, "verse": 8, "pre_chorus": 4, "chorus": 8, "bridge": 8, "instrumental": 4, "outro": 4},
     progressions={
         "major": {
             "verse": ("1 5 6 4", "1 6 4 5", "6 4 1 5", "1 3 4 4", "1 4 6 5"),
@@ -214,7 +215,7 @@ GENRE = Genre(
             "outro": "light",
         },
         channel=Channel(-11.5),
-        builds=True,
+        builds=("pre_chorus", "bridge"),
     ),
     sound=Sound(
         room=Room(0.6, damping=0.45),
@@ -223,6 +224,9 @@ GENRE = Genre(
         duck_s=0.18,
         glue_db=3.0,
         ring_s=2.4,
+        opens=("pre_chorus",),
+        opens_from_hz=900.0,
     ),
+    turnaround={"minor": "5!", "major": "5"},
     loose_ms=5.0,
 )

@@ -73,6 +73,7 @@ _FILLS = (
 GENRE = Genre(
     name="synthwave",
     tempo_bpm=(84, 118),
+    bars={"intro": 4, "verse": 8, "pre_chorus": 4, "chorus": 8, "bridge": 4, "instrumental": 8, "outro": 4},
     progressions={
         "minor": {
             "verse": ("1 1 6 7", "1 6 3 7", "1 4 6 5", "1 7 6 7", "1 3 7 4"),
@@ -153,6 +154,7 @@ GENRE = Genre(
         channel=Channel(-15.5, width=0.2, duck=0.4),
         low=33,
         gate=0.85,
+        span={"intro": (0.5, 1.0)},
     ),
     lead=LeadStyle(
         voices=("saw_lead", "voice"),
@@ -188,6 +190,8 @@ GENRE = Genre(
         duck_s=0.24,
         glue_db=3.0,
         ring_s=2.6,
+        opens=("intro", "pre_chorus"),
     ),
+    turnaround={"minor": "7", "major": "5"},
     loose_ms=3.0,
 )

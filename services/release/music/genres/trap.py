@@ -80,6 +80,7 @@ _FILLS = (
 GENRE = Genre(
     name="trap",
     tempo_bpm=(130, 156),
+    bars={"intro": 4, "verse": 16, "pre_chorus": 4, "chorus": 8, "bridge": 8, "instrumental": 8, "outro": 4},
     progressions={
         "minor": {
             "verse": ("1 1 6 6", "1 1 4 4", "1 6 1 7", "1 1 1 6"),
@@ -195,7 +196,6 @@ GENRE = Genre(
             "outro": "light",
         },
         channel=Channel(-12.0),
-        builds=False,
     ),
     sound=Sound(
         room=Room(0.4, damping=0.3),
@@ -205,6 +205,8 @@ GENRE = Genre(
         glue_db=2.5,
         ring_s=2.6,
     ),
+    ending="stop",
+    counts_double=True,
     loose_ms=3.0,
     behind_ms=4.0,
 )

@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 from services.release.music.provider import SAMPLE_RATE
 from services.release.music.seeds import noise_source
 from services.release.music.synth.envelopes import Signal, decay, seconds
-from services.release.music.synth.spectra import bell, filtered, high_pass
+from services.release.music.synth.spectra import (
+    BINS,
+    bell,
+    between,
+    filtered,
+    frame_count,
+    high_pass,
+    low_pass,
+    moving_filter,
+)
+
+_WORKERS = 2
+"""Transforms at once; their number changes no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +71,50 @@ def _impulse(room: Room) -> Signal:
 
 
 def reverberate(signal: Signal, room: Room) -> Signal:
-    """The room's answer alone, as long as the signal: its last tail is the caller's to leave space for."""
-    total = signal.shape[-1]
+    """The room's answer alone, as long as the signal: its last tail is the caller's to leave space for.
+
+    Overlap-add: blocks of a few times the impulse stay nearer to the processor than one transform of a song.
+    """
     impulse = _impulse(room)
-    n = scipy.fft.next_fast_len(total + impulse.shape[-1], real=True)
-    out = np.empty_like(signal)
-    for side in range(2):
-        spectrum = scipy.fft.rfft(signal[side], n)
-        spectrum *= scipy.fft.rfft(impulse[side], n)
-        out[side] = scipy.fft.irfft(spectrum, n)[:total]
-    return out
+    total = signal.shape[-1]
+    size = 1 << (4 * impulse.shape[-1]).bit_length()
+    step = size - impulse.shape[-1] + 1
+    count = -(-total // step)
+    padded = np.zeros((2, count * step), dtype=np.float32)
+    padded[:, :total] = signal
+    spectra = scipy.fft.rfft(padded.reshape(2, count, step), size, axis=-1, workers=_WORKERS)
+    spectra *= scipy.fft.rfft(impulse, size, axis=-1)[:, None, :]
+    blocks = scipy.fft.irfft(spectra, size, axis=-1, workers=_WORKERS)
+    out = np.zeros((2, (count - 1) * step + size), dtype=np.float32)
+    for index in range(count):
+        out[:, index * step : index * step + size] += blocks[:, index]
+    return out[:, :total]
+
+
+_OPEN_HZ = 18_000.0
+_SEAM_S = 0.02
+
+
+def opened(signal: Signal, start: int, stop: int, *, from_hz: float) -> None:
+    """Lets a low-pass open from `from_hz` to everything between two samples, in place."""
+    seam = min(seconds(_SEAM_S), start)
+    part = signal[:, start - seam : stop].copy()
+    total = part.shape[-1]
+    cutoffs = np.geomspace(from_hz, _OPEN_HZ, 16)
+    hz = np.linspace(0.0, SAMPLE_RATE / 2, BINS)
+    table = np.stack([low_pass(hz, cutoff, order=2, resonance=0.35) for cutoff in cutoffs])
+    # Slow at first: ears hear the last octaves more than the first.
+    way = np.linspace(0.0, 1.0, frame_count(total), dtype=np.float32) ** 1.4
+    shaped = moving_filter(
+        part, between(way * np.float32(len(cutoffs) - 1), len(cutoffs)), table.astype(np.float32)
+    )
+    if seam:
+        ramp = np.linspace(0.0, 1.0, seam, dtype=np.float32)
+        shaped[:, :seam] = shaped[:, :seam] * ramp + part[:, :seam] * (1.0 - ramp)
+    end = min(seconds(_SEAM_S), total)
+    ramp = np.linspace(1.0, 0.0, end, dtype=np.float32)
+    shaped[:, -end:] = shaped[:, -end:] * ramp + part[:, -end:] * (1.0 - ramp)
+    signal[:, start - seam : stop] = shaped
 
 
 def echoes(
@@ -117,11 +163,12 @@ def compress(
     ratio: float,
     attack_s: float,
     release_s: float,
+    ahead_s: float = 0.0,
     knee_db: float = 6.0,
 ) -> Signal:
     """A bus compressor: both sides share one gain, from their RMS over 64 samples.
 
-    The threshold is relative to full scale. Works in place and returns the signal.
+    It looks `ahead_s` ahead. The threshold is relative to full scale. Works in place and returns the signal.
     """
     total = signal.shape[-1]
     blocks = -(-total // _BLOCK)
@@ -135,6 +182,8 @@ def compress(
         np.where(over >= knee_db / 2, over, (over + knee_db / 2) ** 2 / (2 * knee_db)),
     )
     reduction = follow(bent * (1.0 - 1.0 / ratio), attack_s, release_s, SAMPLE_RATE / _BLOCK)
+    ahead = round(ahead_s * SAMPLE_RATE / _BLOCK)
+    reduction = np.concatenate([reduction[ahead:], np.repeat(reduction[-1:], ahead)])[:blocks]
     signal *= by_sample(10.0 ** (-reduction / 20.0), _BLOCK, total)
     return signal
 

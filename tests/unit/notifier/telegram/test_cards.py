@@ -154,5 +154,13 @@ def test_every_button_of_a_question_means_something_else() -> None:
         assert len(data) == len(set(data))
 
 
+@pytest.mark.parametrize(("line", "told"), [("I was fucked up", True), ("I was born in Scunthorpe", False)])
+def test_words_that_need_an_advisory_are_told_before_anybody_decides(line: str, told: bool) -> None:
+    brief = Brief(title="Neon Rain", language="en")
+    brief.sections.add(kind=Section.KIND_VERSE, lines=[line])
+    asked = ask(request(), Song(StoredBrief(brief=brief), (take(1),)))
+    assert ("🔞 Parental advisory: fucked" in visible(asked.posts[-1])) is told
+
+
 def test_money_is_told_to_the_cent_and_small_sums_finer() -> None:
     assert [cards.usd(n) for n in (0, 1_234, 12_300, 2_500_000)] == ["$0.00", "$0.0012", "$0.01", "$2.50"]

@@ -1,0 +1,1 @@
+"""Publication targets: one interface, and what stands behind it."""

@@ -1,0 +1,1 @@
+"""The catalogue's pages: derived from the packages that stand in the folder, and from nothing else."""
