@@ -87,7 +87,7 @@ def what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
         case "BUDGET_SPENT":
             return (_raise_budget(metadata),)
         case "TARGET_UNAVAILABLE":
-            return ("what succeeded stays; publish again: aiartist release publish RELEASE",)
+            return ("what succeeded stays; mend what it says and repeat the command",)
         case "UNAUTHENTICATED":
             return ("set AIARTIST_TOKEN to a token of AIARTIST_TOKENS",)
         case "ROLE_TOO_LOW":

@@ -92,6 +92,9 @@ async def _show(session: Session, given: str) -> None:
             run=release.run_id,
             decision=f"{verdict(decision.verdict)} by {decision.decided_by}, {moment(decision.decided_at)}",
             made=moment(release.created_at),
+            isrc=release.isrc or ABSENT,
+            upc=release.upc or ABSENT,
+            advisory="explicit" if release.explicit else ABSENT,
             digest=release.package_digest,
         )
     )

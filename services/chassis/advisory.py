@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 _EVERYWHERE = (
     r"(?:mother|motha|mutha|cluster)?fuck\w*|fuk|fck|fcking|wtf|stfu|milf|milfs",
-    r"(?:bull|horse|dip|bat|ape)?shit(?:s|ty|ting|head|heads|hole|holes|show|faced)?",
+    r"(?:bull|horse|dip|bat|ape)?shit(?:s|e|ty|ting|ted|ter|ters|less|load|loads|head|heads"
+    r"|hole|holes|show|faced)?",
     r"bitch|bitches|bitchy|bitching|bitchin|biatch|cunt|cunts|twat|twats|wank|wanker|wankers|wanking",
     r"cock|cocks|cocksuck\w*|dick|dicks|dickhead|dickheads|pussy|pussies|tits|titties|blowjob\w*|handjob\w*",
     r"ass|asses|asshole|assholes|arse|arsehole|arseholes|dumbass|jackass|badass|kickass|smartass",
@@ -42,12 +43,22 @@ _CLEAN_IN = {
     "la": {"cum"},
     "sv": {"slut", "kock"},
     "da": {"slut"},
-    "no": {"slut"},
+    "no": {"slut", "kike"},
+    "nb": {"slut", "kike"},
+    "nn": {"slut", "kike"},
+    "fr": {"retard", "retards"},
+    "ca": {"retard", "retards"},
+    "es": {"kike"},
+    "bs": {"puta"},
+    "hr": {"puta"},
+    "sl": {"puta"},
+    "sr": {"puta"},
 }
 _CLEAN_PHRASES = re.compile(
     r"\b(?:moby|tricky|private) dick\b|\bdick (?:tracy|whittington|van dyke)\b|\bphilip k\.? dick\b"
     r"|\bcock(?:s|-a-doodle)? ?(?:crow(?:s|ed|ing)?|doodle)\b|\bpussy ?(?:cat|willow)s?\b|\bcum laude\b"
     r"|\bgarden hoes\b|\bchinks? (?:of|in)\b"
+    r"|\bspic (?:and|n|'n'|&) span\b"
 )
 _STRONG = re.compile("|".join(_EVERYWHERE))
 _STRONG_IN = {language: re.compile(words) for language, words in _ONLY_IN.items()}
@@ -96,7 +107,10 @@ def is_explicit(texts: Iterable[str], language: str = "en") -> bool:
 
 def _readings(token: str) -> set[str]:
     """What a token may stand for: itself, and without marks, look-alikes, accents or stretched letters."""
-    forms = {token.strip(_MARKS + "!$@"), token.translate(_LOOKALIKES).strip(_MARKS)}
+    forms = {token.strip(_MARKS + "!$@")}
+    # A number is a number: 455 spells nothing.
+    if not token.isdecimal():
+        forms.add(token.translate(_LOOKALIKES).strip(_MARKS))
     forms |= {_unaccented(form) for form in forms}
     forms |= {_LONG_RUN.sub(letters, form) for form in forms for letters in (r"\1", r"\1\1")}
     # Only what is spelled letter by letter is joined: "cock-a-hoop" is three words, "f-u-c-k" is one.

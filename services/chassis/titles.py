@@ -15,19 +15,24 @@ _EMPTY_NOUN = (
     r"(?:untitled|unnamed|title|song|songs|track|tracks|instrumental|demo|test|draft|unknown|n/?a|tba|tbd)"
 )
 _VAGUE_NOUN = r"(?:music|single|idea|project|beat|take|tune|audio|recording|lyrics)"
-_NUMBER = r"\s*(?:#|no\.?|number|nr\.?|version|v\.?)?\s*(?:\d+|[ivx]+|one|two|three|four|five|a|b)"
+_COUNTED = r"[\s_-]*(?:#|no\.?|number|nr\.?|version|v\.?)?[\s(]*"
+_DIGITS = rf"{_COUNTED}\d+\)?"
+_NUMBER = rf"{_COUNTED}(?:\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten|a|b)\)?"
 _GENERIC = re.compile(
     rf"(?:the |my |a |an )?(?:{_EMPTY_ADJECTIVE}\s+)*{_EMPTY_NOUN}(?:{_NUMBER})?"
     rf"|(?:the |my |a |an )?(?:{_EMPTY_ADJECTIVE}\s+)+{_VAGUE_NOUN}(?:{_NUMBER})?"
-    rf"|{_VAGUE_NOUN}(?:{_NUMBER})",
+    # With a number in words or letters these are titles: Take Five, Project X.
+    rf"|{_VAGUE_NOUN}{_DIGITS}",
     re.IGNORECASE,
 )
 _WEB = re.compile(
     r"https?:|\bwww\.|[\w.+-]+@[\w-]+\.\w"
-    r"|\b[\w-]{2,}\.(?:com|net|org|info|biz|io|fm|tv|ai|app|dev|co|me|de|uk|us|eu|fr|es|it|nl|ru|jp|music)\b",
+    r"|\b[\w-]{2,}\.(?:com|net|org|info|biz|io|fm|tv|ai|app|dev|co|me|de|uk|us|eu|fr|es|it|nl|ru|jp|music|xyz|link|shop)\b"
+    r"|\b[\w-]+\.[a-z]{2,}/\S",
     re.IGNORECASE,
 )
-_HANDLE = re.compile(r"(?<!\w)[@#]\w+")
+_HANDLE = re.compile(r"(?<!\w)(?:@|#(?!\d+\b))\w+")
+"""A number sign before a number is none: #9 Dream."""
 _QUALITY = (
     r"(?:official|lyrics?|audio|music|hd|hq|4k|8k|explicit|clean|full|original|new|final|remastered|ai"
     r"|generated|cover)"
@@ -40,7 +45,8 @@ _JUNK = re.compile(
     rf"[(\[{{]\s*(?:{_QUALITY}\s*)*{_FORMAT}\s*[)\]}}]"
     r"|[-–—|]\s*(?:official\s+)?(?:music\s+|lyric\s+)?(?:video|visuali[sz]er|audio|lyrics?)\s*$"
     r"|[(\[{]\s*(?:feat|ft|featuring|prod|produced|with)\b[^)\]}]*[)\]}]"
-    r"|(?<!^)\b(?:(?:feat|ft)\.\s*\S|featuring\s+\S|prod\.?\s+by\b).*$",
+    r"|(?<!^)(?<!\d )\b(?:(?:feat|ft)\.\s*\S|featuring\s+\S|prod\.?\s+by\b).*$"
+    r"|\.(?:mp3|wav|flac|m4a|aac|ogg|aiff?|mp4|mov)\s*$",
     re.IGNORECASE,
 )
 _SMALL = frozenset(
@@ -54,6 +60,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BEGINNING = re.compile(r"[:!?–—/(\[{]\W*$|(?:^|\s)-\s+$")
 """What stands before a word that begins a part of a title."""
 _ROMAN = re.compile(r"[IVX]{2,}")
+_QUOTES = '"“”'
 _JOINERS = frozenset("\u200c\u200d")
 """Persian and Indic words need them."""
 # Cc: controls. Cf: hides or reorders text. Cs, Co, Cn: no letter of anybody's. Zl, Zp: line breaks.
@@ -105,8 +112,23 @@ def repaired(title: str, language: str) -> str:
     plain = "".join(" " if _unprintable(c) or _pictorial(c) else c for c in title)
     own = _JUNK.sub(" ", plain)
     kept = own if any(c.isalnum() for c in own) else plain
-    text = " ".join(kept.split()).strip(' -–—|,;:"“”')
+    text = _bare(" ".join(kept.split()))
     return english_case(text) if is_english(language) else text
+
+
+def _bare(text: str) -> str:
+    """Without punctuation that a cut left at its ends, and without quotes around all of it.
+
+    Quotes that belong to some of the words stay: Say "Yes".
+    """
+    while True:
+        bare = text.strip(" -–—|,;:")
+        quotes = sum(bare.count(quote) for quote in _QUOTES)
+        if quotes == 1 or (quotes == 2 and bare[0] in _QUOTES and bare[-1] in _QUOTES):
+            bare = bare.strip(_QUOTES)
+        if bare == text:
+            return text
+        text = bare
 
 
 def is_english(language: str) -> bool:

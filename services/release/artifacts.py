@@ -46,9 +46,8 @@ class ArtifactStore:
         """
         safe_path(path)
         sha256, size = await asyncio.to_thread(_digest, source)
-        forget_cut_off_writes(self._store, path)
         try:
-            await obstore.put_async(self._store, path, source)
+            await put_file(self._store, path, source)
         except (BaseError, OSError) as error:
             raise self._refused(path, error) from error
         artifact = audio_pb2.Artifact(path=path, media_type=media_type, size_bytes=size, sha256=sha256)
@@ -109,6 +108,11 @@ def open_store(url: str, setting: str, **options: Any) -> "ObjectStore":
     parsed = urlparse(url)
     if parsed.username or parsed.password:
         raise SetupError(f"{setting}: leave credentials out; give them as the cloud's own variables")
+    if parsed.query or parsed.fragment:
+        # Signatures and tokens stand there: every location and message would tell them.
+        raise SetupError(
+            f"{setting}: must be an address alone, without ? and #; give options as the cloud's own variables"
+        )
     try:
         if parsed.scheme == "file":
             folder = Path(unquote(parsed.path))
@@ -121,7 +125,25 @@ def open_store(url: str, setting: str, **options: Any) -> "ObjectStore":
         raise SetupError(f"{setting}: cannot use {url}: {cause_of(error)}") from error
 
 
-def forget_cut_off_writes(store: "ObjectStore", path: str) -> None:
+async def put_file(store: "ObjectStore", path: str, source: Path | bytes, **options: Any) -> None:
+    """Puts a file where a killed process may have left half of one; `options` are obstore's.
+
+    Raises what obstore raises.
+    """
+    _forget_cut_off_writes(store, path)
+    for last in (False, False, True):
+        try:
+            await obstore.put_async(store, path, source, **options)
+        except (BaseError, OSError) as error:
+            # Another replica that writes the same took this write for one that was cut off.
+            lost = isinstance(store, LocalStore) and cause_of(error).lower() == "no such file or directory"
+            if last or not lost:
+                raise
+        else:
+            return
+
+
+def _forget_cut_off_writes(store: "ObjectStore", path: str) -> None:
     """Removes what a killed process left: a folder is written beside the target, as `name#1`, and renamed."""
     if isinstance(store, LocalStore) and store.prefix is not None:
         target = Path(store.prefix, path)

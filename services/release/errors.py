@@ -131,8 +131,10 @@ class ProvidersExhausted(AppError):
 
 
 class WorkerLost(DependencyUnavailable):
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, killed: bool = False) -> None:
         super().__init__("render worker", f"a render worker died ({detail}); repeat the call")
+        self.killed = killed
+        """By SIGKILL, as for want of memory: the work itself need not be at fault."""
 
 
 class JobFailed(Exception):

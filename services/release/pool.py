@@ -5,6 +5,7 @@ Started as fresh interpreters, never forked: a fork would copy gRPC's threads ha
 
 import asyncio
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -208,7 +209,9 @@ class _Worker:
         assert self._process is not None
         # The connection can end a moment before the process does.
         code = await asyncio.to_thread(self._process.wait)
-        return WorkerLost(f"killed by signal {-code}" if code < 0 else f"exit status {code}")
+        if code >= 0:
+            return WorkerLost(f"exit status {code}")
+        return WorkerLost(f"killed by signal {-code}", killed=-code == signal.SIGKILL)
 
 
 def _process(standard_input: socket.socket) -> "subprocess.Popen[bytes]":

@@ -104,4 +104,7 @@ def _receive(stream: BinaryIO, jobs: "SimpleQueue[Any]") -> None:
             # At once and without cleaning up: the main thread may be deep in a render.
             os._exit(0)
         (length,) = HEADER.unpack(header)
-        jobs.put(pickle.loads(stream.read(length)))
+        body = stream.read(length)
+        if len(body) < length:
+            os._exit(0)
+        jobs.put(pickle.loads(body))

@@ -51,7 +51,12 @@ def another_title(title: str, commission: Commission) -> str:
 
 def _last_resort(title: str, commission: Commission) -> str:
     candidates = [title, *(f"{title} {numeral}" for numeral in _NUMERALS)]
-    free = (candidate for candidate in candidates if not commission.title_taken(candidate))
+    # A store may refuse the title with its numeral: "Music II", or what is too long then.
+    free = (
+        candidate
+        for candidate in candidates
+        if not commission.title_taken(candidate) and not faults(candidate)
+    )
     return next(free, f"{title} {len(commission.titles) + 1}")
 
 

@@ -17,7 +17,7 @@ MARGIN = 210
 _WIDTH = SIZE - 2 * MARGIN
 _TITLE_HEIGHT = 1080
 _TITLE_SIZES = (120, 480)
-_NAME_SIZES = (96, 150)
+_NAME_SIZES = (24, 150)
 _MOST_LINES = 5
 _GAP = 70
 
@@ -28,6 +28,8 @@ _FILES = {
 }
 """Package, file, and distance of two base lines in parts of the size. All three are under the OFL."""
 _IN_CAPITALS = {"source-sans"}
+_VARIANTS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+"""Say only how the character before them is to look, as for an emoji; a typeface may draw a box for them."""
 
 Font = ImageFont.FreeTypeFont
 
@@ -81,6 +83,7 @@ def set_type(title: str, name: str, typeface: str, layout: str) -> Lettering:
     if typeface in _IN_CAPITALS:
         title_text = title_text.upper()
     lines, size = _fitted(title_text, typeface)
+    name_text = _shortened(name_text, typeface)
     name_size = _name_size(name_text.upper(), typeface)
     leading = round(size * _FILES[typeface][2])
     name_height = _cap_height(typeface, name_size)
@@ -125,6 +128,10 @@ def writable(text: str, typeface: str) -> tuple[str, tuple[str, ...]]:
     for character in unicodedata.normalize("NFC", " ".join(text.split())):
         if unicodedata.category(character)[0] == "C":
             continue
+        if character in _VARIANTS or (
+            unicodedata.category(character) == "Mn" and not _is_seen(font, character)
+        ):
+            continue
         if character == " " or _has(font, character):
             written.append(character)
             continue
@@ -157,6 +164,10 @@ def _font(typeface: str, size: int) -> Font:
 def _has(font: Font, character: str) -> bool:
     """False where the typeface would draw its box for unknown characters."""
     return bytes(font.getmask(character)) != _unknown(font)
+
+
+def _is_seen(font: Font, character: str) -> bool:
+    return font.getmask(character).getbbox() is not None
 
 
 @lru_cache(maxsize=8)
@@ -223,11 +234,21 @@ def _balanced(text: str, count: int, width: Callable[[str], float]) -> list[str]
 
 def _name_size(text: str, typeface: str) -> int:
     smallest, largest = _NAME_SIZES
-    for size in range(largest, 23, -2):
-        line = _line(text, typeface, size, 0, _tracking(text, size))
-        if line.box[2] - line.box[0] <= _WIDTH:
-            return max(size, 24)
-    return smallest
+    return next((size for size in range(largest, smallest, -2) if _fits(text, typeface, size)), smallest)
+
+
+def _shortened(name: str, typeface: str) -> str:
+    """A name that fits at the smallest size; cut where it has become very long in Latin letters."""
+    kept = name
+    while not _fits(kept.upper(), typeface, _NAME_SIZES[0]):
+        name = name[:-1].rstrip()
+        kept = f"{name}…"
+    return kept
+
+
+def _fits(name: str, typeface: str, size: int) -> bool:
+    line = _line(name, typeface, size, 0, _tracking(name, size))
+    return line.box[2] - line.box[0] <= _WIDTH
 
 
 def _tracking(text: str, size: int) -> float:

@@ -4,7 +4,7 @@ import warnings
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from services.release.cover.colour import Colour
 from services.release.cover.fields import SIZE
@@ -52,13 +52,10 @@ def _decoded(data: bytes, ground: Colour) -> Image.Image:
                     behind = Image.new("RGBA", pixels.size, (*ground.bytes, 255))
                     turned = Image.alpha_composite(behind, pixels)
                 return turned.convert("RGB")
-    except (
-        OSError,
-        SyntaxError,
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except UnusablePicture:
+        raise
+    except Exception as error:
+        # What Pillow raises for a broken file has no common kind: its EXIF alone can give struct.error.
         raise UnusablePicture(f"does not decode: {error}") from error
 
 

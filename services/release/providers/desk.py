@@ -315,15 +315,18 @@ def _usable(take: T | Unusable) -> T:
 
 
 async def _mastered(finish: Finish[T], file: Path, provider: str, seed: int) -> T | Unusable:
-    """What becomes of a file from outside. One that kills two workers, or raises, is a bad file."""
-    try:
-        return await finish(file, provider, seed)
-    except WorkerLost:
-        _log.warning("a worker died over a song", provider=provider)
-    except JobFailed:
-        _log.exception("a song could not be mastered", provider=provider)
-        return Unusable("bad_audio", "its sound could not be mastered; the log says why")
-    try:
-        return await finish(file, provider, seed)
-    except WorkerLost:
-        return Unusable("bad_audio", "workers die over its file")
+    """What becomes of a file from outside. One that crashes two workers, or raises, is a bad file.
+
+    WorkerLost where the system killed them: the song is paid, and memory is not its fault.
+    """
+    for is_last in (False, True):
+        try:
+            return await finish(file, provider, seed)
+        except WorkerLost as error:
+            _log.warning("a worker died over a song", provider=provider, killed=error.killed)
+            if is_last and error.killed:
+                raise
+        except JobFailed:
+            _log.exception("a song could not be mastered", provider=provider)
+            return Unusable("bad_audio", "its sound could not be mastered; the log says why")
+    return Unusable("bad_audio", "workers die over its file")

@@ -216,6 +216,7 @@ class _Download:
             elif response.status == HTTPStatus.OK:
                 await self._begin(response)
             elif self._was_all(response):
+                await self._check_digest()
                 return
             else:
                 await self._refused(response, is_own=same_origin(str(response.url), self._home))
@@ -228,6 +229,10 @@ class _Download:
                 self._report("downloading", part.size >> 10, (part.total or 0) >> 10)
         if part.total is not None and part.size != part.total:
             raise Retry(f"{part.size:,} of {part.total:,} bytes came")
+        await self._check_digest()
+
+    async def _check_digest(self) -> None:
+        part = self._part
         if part.digest and part.digest != part.sha256:
             await part.restart()
             raise Retry("the bytes are not those whose hash the server tells")

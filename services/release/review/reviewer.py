@@ -11,7 +11,7 @@ from aiartist.common.v1 import audio_pb2, brief_pb2
 from services.release.music.theory import Key
 from services.release.review import continuity, levels, loudness, rhythm, tonality
 from services.release.review.character import character, repetition
-from services.release.review.checks import FAIL, PASS, WARN, bounded, worst
+from services.release.review.checks import FAIL, PASS, WARN, Outcome, bounded, worst
 from services.release.review.decode import Decoded, decode
 from services.release.review.fingerprint import LEAST_RATE_HZ, fingerprint
 from services.release.review.likeness import MAGIC, words
@@ -136,7 +136,10 @@ def _master_format(decoded: Decoded) -> Check:
 
 
 def _duration(seconds: float, brief: brief_pb2.Brief) -> Check:
-    """The brief's form and its wanted length both count: a take may be as long as either says."""
+    """The brief's form and its wanted length both count: a take may be as long as either says.
+
+    Some music services can't be told how long a song is to be; what is near enough is for a person to judge.
+    """
     bars = sum(section.bars for section in brief.sections)
     complete = bars > 0 and all(section.bars for section in brief.sections) and brief.tempo_bpm > 0
     wanted = [brief.target_duration_ms / 1_000] if brief.target_duration_ms else []
@@ -144,13 +147,15 @@ def _duration(seconds: float, brief: brief_pb2.Brief) -> Check:
         wanted.append(bars * _BEATS_PER_BAR * 60 / brief.tempo_bpm)
     if not wanted:
         return bounded("duration_s", seconds, least=10.0, unit="s")
-    return bounded(
-        "duration_s",
-        seconds,
-        least=round(min(wanted) * 0.92 - 2.0, 1),
-        most=round(max(wanted) * 1.08 + 6.0, 1),
-        unit="s",
-    )
+    shortest, longest = min(wanted), max(wanted)
+
+    def within(share: float, otherwise: Outcome.ValueType) -> Check:
+        least, most = shortest * (1 - share) - 2.0, longest * (1 + share) + 6.0
+        return bounded(
+            "duration_s", seconds, least=round(least, 1), most=round(most, 1), unit="s", otherwise=otherwise
+        )
+
+    return worst(within(0.25, FAIL), within(0.08, WARN))
 
 
 def _silences(samples: Samples, rate: int) -> list[Check]:

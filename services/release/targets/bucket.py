@@ -13,7 +13,7 @@ from obstore.store import LocalStore
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1 import audio_pb2
 from services.chassis.errors import StorageError, WrongState
-from services.release.artifacts import cause_of, forget_cut_off_writes, open_store
+from services.release.artifacts import cause_of, open_store, put_file
 from services.release.errors import TargetUnavailable, remedy
 from services.release.package.layout import MANIFEST
 from services.release.targets.target import Action, Outcome, Package, transfer
@@ -73,6 +73,7 @@ class BucketTarget:
         for number, path in enumerate([*(path for path in missing if path != MANIFEST), MANIFEST]):
             report("uploading", number, len(missing))
             await self._upload(package, path)
+        await self._check_whole(package)
         return Outcome(self.name, place, Action.PUBLISHED)
 
     async def plan(self, package: Package, place: str, *, delivered: bool) -> Outcome:
@@ -95,6 +96,16 @@ class BucketTarget:
         if left:
             raise TargetUnavailable(self.name, f"{len(left)} files are still there after they were deleted")
         return Outcome(self.name, place, Action.TAKEN_DOWN)
+
+    async def _check_whole(self, package: Package) -> None:
+        """TargetUnavailable where somebody, as another replica, took files away meanwhile; then the manifest
+        goes too: what has one is whole."""
+        there = await self._there(package.release.id)
+        if there != {path: artifact.size_bytes for path, artifact in package.files.items()}:
+            await self._delete(package.release.id, [MANIFEST] if MANIFEST in there else [])
+            raise TargetUnavailable(
+                self.name, "files were taken away or added while the release was published", "repeat"
+            )
 
     def _check_place(self, release: db.StoredRelease, place: str) -> None:
         if place != self.location(release):
@@ -134,12 +145,11 @@ class BucketTarget:
         key = f"{package.release.id}/{path}"
         artifact = package.files[path]
         source: Path = await package.local(path)
-        forget_cut_off_writes(self._store, key)
         # A folder keeps no types.
         local = isinstance(self._store, LocalStore)
         try:
             # In one request: one that is cut off leaves no parts behind that somebody pays for.
-            await obstore.put_async(
+            await put_file(
                 self._store,
                 key,
                 source,

@@ -68,8 +68,8 @@ class SftpTarget:
             completed = delivered or await _holds(session, complete_at, complete)
             if not missing and completed:
                 return Outcome(self.name, place, Action.FOUND)
-            # While it is mended it is not complete, and says so.
-            await session.remove(complete_at)
+            # While it is mended it is not complete, and says so; yet that it was not taken can be seen.
+            await session.set_aside(complete_at)
             for below in sorted({posixpath.dirname(path) for path in paths}):
                 await session.make_folder(f"{folder}/{below}")
             await self._bring(session, folder, missing, report)
@@ -185,8 +185,12 @@ def _kept(package: Package, data: bytes) -> _File:
 
 
 async def _is_taken(session: SftpSession, folder: str, name: str) -> bool:
-    """Whether a batch that was complete is not any more; who reads one removes it, or what completes it."""
-    return batch.completion_name(name) not in (await session.names(folder) or ())
+    """Whether a batch that was complete is not any more; who reads one removes it, or what completes it.
+
+    One whose mending was cut off is not complete either, and has its completion file set aside.
+    """
+    completion = batch.completion_name(name)
+    return not {completion, f"{completion}{PART}"} & (await session.names(folder) or set())
 
 
 async def _holds(session: SftpSession, path: str, file: _File) -> bool:

@@ -166,6 +166,14 @@ class SftpSession:
         with self._doing(path), suppress(*_ABSENT):
             await self._answer(self._client.remove(path))
 
+    async def set_aside(self, path: str) -> None:
+        """Makes a file an unfinished upload of itself, which `upload` ends; nothing where there is none."""
+        if await self.size(path) is None:
+            # Onto what was set aside before, a plain server would rename nothing.
+            return
+        with self._doing(path), suppress(*_ABSENT):
+            await self._answer(self._rename(path, f"{path}{PART}"))
+
     async def remove_tree(self, folder: str) -> None:
         """Removes a folder and all below; nothing where there is none."""
         with self._doing(folder), suppress(*_ABSENT):

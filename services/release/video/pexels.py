@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 from prometheus_client import Counter
@@ -18,6 +19,7 @@ from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1 import brief_pb2
 from services.chassis.logs import get_logger
 from services.chassis.metrics import REGISTRY
+from services.chassis.settings import is_loopback
 from services.release.films import FilmRecords, FoundClip
 from services.release.providers.download import Limits, download
 from services.release.providers.provider import ProviderError
@@ -109,7 +111,10 @@ class PexelsClips:
         found: dict[str, Candidate] = {}
         try:
             async with aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_CALL_S), headers={"Authorization": self._key}
+                timeout=aiohttp.ClientTimeout(total=_CALL_S),
+                headers={"Authorization": self._key},
+                # As downloads do: where a proxy leads outside, searches go through it too.
+                trust_env=not is_loopback(urlsplit(self._url).hostname or ""),
             ) as session:
                 for query in queries(brief):
                     for candidate in await self._page(session, query, format):

@@ -144,7 +144,13 @@ def _best_file(files: object) -> tuple[str, int] | None:
 
 
 def _is_page(url: str) -> bool:
-    return len(url) <= 500 and url.isascii() and url.isprintable() and url.startswith(("https://", "http://"))
+    if not (len(url) <= 500 and url.isascii() and url.isprintable()):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.netloc)
 
 
 def _one_line(text: str) -> str:

@@ -59,11 +59,12 @@ async def test_releases_are_listed_with_where_they_are(platform: FakePlatform):
 
 
 async def test_a_release_is_shown_by_the_beginning_of_its_id(platform: FakePlatform):
-    release = a_release(platform)
+    release = a_release(platform, isrc="QZABC2600001", upc="614141000012", explicit=True)
     done = await invoke("release", "show", release.id[:10], env=platform.environment)
     assert "folder: label/neon-rain" in done.stdout.splitlines()
     assert "autopilot approved by autopilot" in done.stdout
     assert "12,345,678" in done.stdout
+    assert all(word in done.stdout for word in ("QZABC2600001", "614141000012", "explicit"))
 
 
 async def test_a_release_by_id_is_verified_by_its_service(platform: FakePlatform):

@@ -66,6 +66,15 @@ def counted(name: str, outcome: str) -> float:
     return REGISTRY.get_sample_value(f"{name}_total", {"outcome": outcome}) or 0.0
 
 
+async def test_searches_go_through_the_proxy_that_leads_outside(
+    pexels: FakePexels, claims: Claims, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", pexels.url)
+    library = PexelsClips("http://api.pexels.invalid", KEY, claims)  # type: ignore[arg-type]
+    await find(library, tmp_path)
+    assert pexels.searches
+
+
 async def test_the_clips_that_suit_the_brief_are_fetched_best_first(
     library: PexelsClips, pexels: FakePexels, content: bytes, tmp_path: Path
 ) -> None:

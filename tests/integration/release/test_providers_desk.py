@@ -239,13 +239,28 @@ async def test_a_worker_that_dies_over_a_song_is_replaced_once(bed: MusicDesk) -
     assert (await bed.make()).provider == "suno"
 
 
-@pytest.mark.parametrize("trouble", [[WorkerLost("oom"), WorkerLost("oom")], [JobFailed("Traceback ...")]])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        [WorkerLost("oom"), WorkerLost("oom")],
+        [JobFailed("Traceback ...")],
+        [WorkerLost("oom"), JobFailed("Traceback ...")],
+    ],
+)
 async def test_a_song_that_no_worker_can_master_is_a_bad_one(
     bed: MusicDesk, trouble: list[Exception]
 ) -> None:
     bed.trouble = trouble
     assert (await bed.make()).provider == "acestep"
     assert ("suno/V5", "bad_audio", 0) in bed.recorded()
+
+
+async def test_a_paid_song_is_not_given_up_for_want_of_memory(bed: MusicDesk) -> None:
+    bed.trouble = [WorkerLost("killed by signal 9", killed=True)] * 2
+    with pytest.raises(WorkerLost):
+        await bed.make()
+    assert (await bed.make()).provider == "suno"
+    assert [outcome for _, outcome, _ in bed.recorded()] == ["ok"]
 
 
 async def test_whose_takes_of_the_brief_failed_least_is_asked_first(bed: MusicDesk) -> None:

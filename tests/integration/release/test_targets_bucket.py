@@ -4,8 +4,11 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
+from obstore.exceptions import GenericError
 
 from services.chassis.errors import SetupError, StorageError, WrongState
 from services.release.errors import TargetUnavailable
@@ -156,6 +159,23 @@ async def test_a_take_down_removes_the_manifest_first_and_looks_that_all_is_gone
     assert (await publish(chosen, kept)).action is Action.PUBLISHED
 
 
+async def test_a_take_down_by_another_replica_meanwhile_leaves_nothing_that_looks_whole(
+    bucket: FakeS3, kept: Kept
+) -> None:
+    def report(step: str, done: int, total: int) -> None:
+        if step == "uploading" and done == total - 1:
+            # Before the manifest goes up.
+            for key in [key for key in bucket.objects if key.endswith(AUDIO)]:
+                del bucket.objects[key]
+
+    chosen = bucket.target()
+    with pytest.raises(TargetUnavailable, match="taken away"):
+        await chosen.publish(kept.package, chosen.location(kept.release), report, delivered=False)
+    assert MANIFEST not in bucket.files(kept.release.id)
+    assert (await publish(chosen, kept)).action is Action.PUBLISHED
+    assert bucket.files(kept.release.id) == kept.files
+
+
 async def test_what_the_books_place_in_another_bucket_is_not_touched(bucket: FakeS3, kept: Kept) -> None:
     for call in (
         bucket.target().take_down(kept.release, "s3://other/x"),
@@ -177,6 +197,24 @@ async def test_a_folder_is_a_bucket_too(tmp_path: Path, kept: Kept) -> None:
     assert there == kept.files
     await chosen.take_down(kept.release, place)
     assert list((tmp_path / "bucket").rglob("*")) == []
+
+
+async def test_a_write_that_another_replica_swept_away_is_repeated(
+    tmp_path: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, swept = obstore.put_async, []
+
+    async def swept_once(store: Any, path: str, *args: Any, **options: Any) -> Any:
+        if path not in swept:
+            swept.append(path)
+            raise GenericError("Unable to rename file: No such file or directory (os error 2)")
+        return await put(store, path, *args, **options)
+
+    monkeypatch.setattr(obstore, "put_async", swept_once)
+    chosen = BucketTarget.open((tmp_path / "bucket").as_uri())
+
+    assert (await publish(chosen, kept)).action is Action.PUBLISHED
+    assert len(swept) == len(kept.files)
 
 
 @pytest.fixture
@@ -207,7 +245,10 @@ async def test_a_full_disk_is_a_storage_error_and_shows_no_manifest(tiny_disk: P
     assert (await publish(chosen, kept)).action is Action.PUBLISHED
 
 
-@pytest.mark.parametrize("url", ["ftp://nowhere/x", "s3://user:password@label"])
+@pytest.mark.parametrize(
+    "url", ["ftp://nowhere/x", "s3://user:password@label", "az://label/music?sig=secret", "s3://label#secret"]
+)
 def test_a_url_of_no_store_is_refused_by_its_setting(url: str) -> None:
-    with pytest.raises(SetupError, match="AIARTIST_RELEASE_S3_URL"):
+    with pytest.raises(SetupError, match="AIARTIST_RELEASE_S3_URL") as caught:
         BucketTarget.open(url)
+    assert "secret" not in str(caught.value)

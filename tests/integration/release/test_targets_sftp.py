@@ -169,6 +169,27 @@ async def test_a_batch_that_the_distributor_took_is_not_delivered_twice(server: 
     assert server.complete() == []
 
 
+@pytest.mark.parametrize("no_extensions", [False, True])
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_a_batch_whose_mending_was_cut_off_is_not_taken_for_one_that_was_taken(
+    server: FakeSftp, kept: Kept, tries: int, no_extensions: bool
+) -> None:
+    await publish(target(server), kept)
+    damaged = server.incoming / FOLDER / "resources" / Path(AUDIO).name
+    damaged.write_bytes(b"x" + damaged.read_bytes()[1:])
+    for _ in range(tries):
+        server.fail(deny={"write"}, no_extensions=no_extensions)
+        with pytest.raises(TargetUnavailable):
+            await publish(target(server), kept, delivered=True)
+    assert server.complete() == []
+    server.fail(no_extensions=no_extensions)
+    plan = await target(server).plan(kept.package, target(server).location(kept.release), delivered=True)
+    assert plan.action is Action.WOULD_PUBLISH
+
+    assert (await publish(target(server), kept, delivered=True)).action is Action.PUBLISHED
+    assert whole(server, kept)
+
+
 async def test_another_release_of_the_same_moment_gets_a_batch_of_its_own(
     server: FakeSftp, kept: Kept
 ) -> None:

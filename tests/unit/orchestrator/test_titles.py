@@ -42,6 +42,11 @@ def test_a_title_taken_meanwhile_gets_a_numeral() -> None:
     assert another_title("Porch Light", commission("porch light", "Porch Light II")) == "Porch Light III"
 
 
+def test_a_title_is_not_told_apart_by_what_makes_it_too_long() -> None:
+    taken = "x" * 78
+    assert another_title(taken, commission(taken)) == f"{taken} V"
+
+
 def test_a_placeholder_is_no_title_even_where_a_model_insists() -> None:
     title = choose_title(["Untitled", "Track 01", "New Song"], HOOK, HOOK, commission(), "leaving home")
     assert not faults(title)

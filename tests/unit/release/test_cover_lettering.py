@@ -3,6 +3,7 @@
 import pytest
 from PIL import ImageFont
 
+from services.release.cover.fields import SIZE
 from services.release.cover.identity import LAYOUTS, TYPEFACES
 from services.release.cover.lettering import MARGIN, Lettering, set_type, writable
 
@@ -21,10 +22,25 @@ def test_latin_greek_cyrillic_and_vietnamese_are_written_as_they_are(text: str, 
         ("Fire 🔥", "Fire"),
         ("🔥", "fire"),
         ("\u200b", "Untitled"),
+        ("Fire \u2764\ufe0f", "Fire"),
     ],
 )
 def test_what_no_typeface_has_is_written_in_latin_letters(text: str, written: str) -> None:
     assert writable(text, "manrope")[0] == written
+
+
+@pytest.mark.parametrize("typeface", TYPEFACES)
+@pytest.mark.parametrize("text", ["\u2764\ufe0f", "\U0001f3f4\u200d\u2620\ufe0f", "\ufe0f"])
+def test_emoji_that_name_their_form_can_be_set(text: str, typeface: str) -> None:
+    lettering = set_type(text, text, typeface, "foot")
+    assert "\ufe0f" not in lettering.title.lines[0].text
+    assert lettering.title.box[2] > lettering.title.box[0]
+
+
+@pytest.mark.parametrize("typeface", TYPEFACES)
+@pytest.mark.parametrize("name", ["東京" * 40, "한국어" * 26, "W" * 80])
+def test_a_name_that_becomes_very_long_in_latin_letters_stays_on_the_cover(name: str, typeface: str) -> None:
+    assert set_type("Run", name, typeface, "foot").name.box[2] <= SIZE - MARGIN + 1
 
 
 def test_a_combining_accent_is_joined_with_its_letter() -> None:

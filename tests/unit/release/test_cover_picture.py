@@ -4,9 +4,9 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 from aiartist.common.v1 import brief_pb2, persona_pb2
 from services.release.cover import Cover, UnusablePicture, describe_cover, draw_cover
@@ -114,10 +114,36 @@ def test_what_no_cover_can_be_made_of_is_refused(picture: bytes, says: str) -> N
         drawn(picture)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_break_it(data: bytes) -> None:
     with pytest.raises(UnusablePicture):
         drawn(file_of(scene())[:60] + data)
+
+
+def with_much_text() -> bytes:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * 2_000_000, zip=True)
+    buffer = BytesIO()
+    scene().save(buffer, "PNG", pnginfo=text)
+    return buffer.getvalue()
+
+
+def with_impossible_exif() -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.ImageDescription] = "hello"
+    buffer = BytesIO()
+    scene().save(buffer, "JPEG", exif=exif)
+    # The description becomes the picture's width, in letters.
+    return buffer.getvalue().replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02")
+
+
+@pytest.mark.parametrize("picture", [with_much_text(), with_impossible_exif()])
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_what_a_picture_says_of_itself_can_make_it_unusable_and_breaks_nothing(picture: bytes) -> None:
+    with pytest.raises(UnusablePicture, match="does not decode"):
+        drawn(picture)
 
 
 def test_a_cover_with_a_picture_is_described_as_one() -> None:

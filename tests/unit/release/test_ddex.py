@@ -70,11 +70,19 @@ def test_the_header_is_of_the_release_and_its_decision(read: Read) -> None:
     assert texts(header, "*/PartyName/FullName") == ["Night & Day <Records>", "The Distributor"]
 
 
-def test_without_identifiers_parties_have_names_only(version: str, read: Read) -> None:
+def test_without_identifiers_it_is_a_test_message_between_nobody_that_has_one(
+    version: str, read: Read
+) -> None:
+    live = read().find("MessageHeader")
     header = read("bare").find("MessageHeader")
+    assert live is not None
     assert header is not None
+    kinds = [live.findtext("MessageControlType"), header.findtext("MessageControlType")]
+    assert kinds == ["LiveMessage", "TestMessage"]
     assert texts(header, "*/PartyName/FullName") == ["AI Artist Label", "Distributor"]
-    named = [("aiartist", "AI Artist Label"), ("aiartist", "Distributor")] if version == "3.8.2" else []
+    named = [(None, "PADPIDA0000000000X")] * 2
+    if version == "3.8.2":
+        named = [("aiartist", "AI Artist Label"), ("aiartist", "Distributor")]
     assert [(found.get("Namespace"), found.text) for found in header.iterfind("*/PartyId")] == named
 
 

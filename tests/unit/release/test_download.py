@@ -1,6 +1,7 @@
 """Fetching songs: whatever is cut, wrong, too much or elsewhere."""
 
 import asyncio
+import base64
 import errno
 import gzip
 import hashlib
@@ -169,6 +170,34 @@ async def test_what_is_no_whole_song_is_refused_and_nothing_stays(
 async def test_a_hash_that_the_server_tells_is_held_against_the_bytes(server: Server, tmp_path: Path) -> None:
     file = ServedFile(SONG, cuts=[700]).with_right_digest()
     assert (await fetch(server, file, tmp_path / "part"))[1] == SONG
+
+
+async def test_the_hash_counts_also_where_nothing_was_missing_after_a_cut(tmp_path: Path) -> None:
+    done = asyncio.Event()
+    wrong = base64.b64encode(bytes(32)).decode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if b"Range: " in asked:
+            writer.write(f"HTTP/1.1 416 No\r\nContent-Range: bytes */{len(SONG)}\r\n\r\n".encode())
+        else:
+            writer.write(
+                f'HTTP/1.1 200 OK\r\nETag: "v1"\r\nRepr-Digest: sha-256=:{wrong}:\r\n'.encode()
+                + f"Transfer-Encoding: chunked\r\n\r\n{len(SONG):x}\r\n".encode()
+                + SONG
+                + b"\r\n"
+            )
+            # All of the song, and no word that it was all.
+            await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        home = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        limits = Limits(stalled_s=0.2, tries=2)
+        with pytest.raises(ProviderError, match="hash"):
+            await download(f"{home}/song", tmp_path / "part", lambda *_: None, home=home, limits=limits)
+        done.set()
+    assert not (tmp_path / "part").exists()
 
 
 async def test_a_server_that_stalls_is_asked_again_where_it_stopped(server: Server, tmp_path: Path) -> None:

@@ -171,6 +171,22 @@ async def test_a_release_that_is_gone_loses_its_pages(tmp_path: Path) -> None:
     assert Page(tmp_path / "pages" / f"{stays.name}.html").broken() == []
 
 
+async def test_what_somebody_else_keeps_in_the_catalogue_stays(tmp_path: Path) -> None:
+    put(tmp_path)
+    mine = [tmp_path / "more-photos.html", tmp_path / "film.part", tmp_path / "more-of-it" / "a.txt"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"mine")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "more-9.html").write_bytes(b"of a bigger catalogue")
+    (tmp_path / "pages" / ".index.html.1.part").write_bytes(b"of a killed writer")
+    await pages().refresh(tmp_path)
+
+    assert all(path.read_bytes() == b"mine" for path in mine)
+    assert not (tmp_path / "pages" / "more-9.html").exists()
+    assert not list((tmp_path / "pages").glob(".*.part"))
+
+
 @pytest.mark.parametrize("lost", ["{}.html", "{}.json", "covers/{}.jpg", "assets"])
 async def test_what_a_crash_left_out_is_mended(tmp_path: Path, lost: str) -> None:
     place = put(tmp_path)

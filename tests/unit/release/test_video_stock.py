@@ -76,6 +76,7 @@ def test_a_clip_comes_with_its_credits() -> None:
         {"id": "../../etc"},
         {"id": True},
         {"url": "javascript:alert(1)"},
+        {"url": "https://[pexels/"},
         {"url": 5},
         {"video_files": []},
         {"video_files": "none"},

@@ -33,7 +33,7 @@ def write(song: Song) -> bytes:
             _messaging_party("MessageSender", song.sender),
             _messaging_party("MessageRecipient", song.recipient),
             element("MessageCreatedDateTime", song.created_at),
-            element("MessageControlType", "LiveMessage"),
+            element("MessageControlType", song.control_type),
         ),
         element("ResourceList", _recording(song), _cover(song)),
         element("ReleaseList", _release(song)),

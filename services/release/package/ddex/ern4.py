@@ -14,6 +14,7 @@ from services.release.package.ddex.model import (
     COMMERCIAL_TERMS,
     COVER_PIXELS,
     RESOURCES,
+    UNASSIGNED_DPID,
     File,
     Maker,
     Party,
@@ -87,15 +88,14 @@ def _header(song: Song) -> Element:
         _messaging_party("MessageSender", song.sender),
         _messaging_party("MessageRecipient", song.recipient),
         element("MessageCreatedDateTime", song.created_at),
-        element("MessageControlType", "LiveMessage"),
+        element("MessageControlType", song.control_type),
     )
 
 
 def _messaging_party(name: str, party: Party) -> Element:
-    # The schema wants a DPID here and takes no other identifier: without one, only the name is told.
     return element(
         name,
-        element("PartyId", party.dpid) if party.dpid else None,
+        element("PartyId", party.dpid or UNASSIGNED_DPID),
         element("PartyName", element("FullName", party.name)),
     )
 

@@ -18,6 +18,9 @@ RESOURCES = "resources/"
 """The folder beside a delivered message that holds the files it names (ERN choreography for SFTP)."""
 NO_DPID_NAMESPACE = "aiartist"
 """Of proprietary identifiers where the label has no DDEX Party Identifier to name them by."""
+UNASSIGNED_DPID = "PADPIDA0000000000X"
+"""Stands for a party without a DPID, where the schema takes nothing else. A DPID has the day in it on which it
+was given out, so this one is nobody's; and a message with it is a test message, which no distributor acts on."""
 GENERATIVE = frozenset({"language_model", "music_model", "image_model"})
 
 _ROLES = {
@@ -126,6 +129,11 @@ class Song:
     @property
     def year(self) -> str:
         return self.release_date[:4]
+
+    @property
+    def control_type(self) -> str:
+        """`LiveMessage` where both parties are known by their DPID, else `TestMessage`."""
+        return "LiveMessage" if self.sender.dpid and self.recipient.dpid else "TestMessage"
 
     @property
     def namespace(self) -> str:

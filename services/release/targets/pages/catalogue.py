@@ -32,6 +32,7 @@ _DRAWN_AT_ONCE = 25
 _DRAFT = ".part"
 """Of a page that is being written, by who is alone here: any other one was left by a killed writer."""
 _RELEASE = re.compile(r"rel_[0-9a-hjkmnp-tv-z]{26}")
+_OLDER = re.compile(r"more-\d+\.html")
 _STYLE = (Path(__file__).parent / "catalogue.css").read_bytes()
 _log = get_logger("release.pages")
 
@@ -120,10 +121,10 @@ class CataloguePages:
                 of_release = folder != catalogue and _RELEASE.fullmatch(path.stem) is not None
                 if (
                     (of_release and path.stem not in published)
-                    or (path.name.startswith("more-") and f"pages/{path.name}" not in index)
-                    or (folder.name == "assets" and path.name != self._style)
-                    or path.suffix == _DRAFT
-                ):
+                    or (folder == pages and _OLDER.fullmatch(path.name) and f"pages/{path.name}" not in index)
+                    or (folder == pages / "assets" and path.name != self._style)
+                    or (path.name.startswith(".") and path.suffix == _DRAFT)
+                ) and not path.is_dir():
                     path.unlink(missing_ok=True)
 
 

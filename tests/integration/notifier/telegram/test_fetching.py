@@ -93,8 +93,9 @@ async def test_an_update_that_nobody_understands_stops_nothing(
             await updates.keep(connection, [(update["update_id"], "odd", update) for update in odd])
         await answered(bed)
         async with db.acquire() as connection:
-            left = await connection.fetchval("SELECT count(*) FROM updates WHERE done_at IS NULL")
-        assert left == 0
+            # They are done beside each other; the answer's may be first.
+            while await connection.fetchval("SELECT count(*) FROM updates WHERE done_at IS NULL"):
+                await asyncio.sleep(0.02)
 
 
 async def test_a_webhook_takes_what_telegram_brings(notifier: Start, unused_tcp_port: int) -> None:
