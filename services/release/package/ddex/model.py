@@ -19,8 +19,11 @@ RESOURCES = "resources/"
 NO_DPID_NAMESPACE = "aiartist"
 """Of proprietary identifiers where the label has no DDEX Party Identifier to name them by."""
 UNASSIGNED_DPID = "PADPIDA0000000000X"
-"""Stands for a party without a DPID, where the schema takes nothing else. A DPID has the day in it on which it
-was given out, so this one is nobody's; and a message with it is a test message, which no distributor acts on."""
+"""Stands for a party without a DPID, where the schema takes nothing else.
+
+A DPID has the day in it on which it was given out, so this one is nobody's; and a message with it is a test
+message, which no distributor acts on.
+"""
 GENERATIVE = frozenset({"language_model", "music_model", "image_model"})
 
 _ROLES = {
