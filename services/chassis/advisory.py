@@ -100,11 +100,6 @@ def strong_words(texts: Iterable[str], language: str = "en") -> list[str]:
     return list(found)
 
 
-def is_explicit(texts: Iterable[str], language: str = "en") -> bool:
-    """True where any text needs an advisory."""
-    return bool(strong_words(texts, language))
-
-
 def _readings(token: str) -> set[str]:
     """What a token may stand for: itself, and without marks, look-alikes, accents or stretched letters."""
     forms = {token.strip(_MARKS + "!$@")}

@@ -5,9 +5,6 @@ from typing import Literal, Protocol
 
 from aiartist.common.v1 import brief_pb2
 
-BUILTIN = "builtin"
-"""The provider that renders in a worker of this service."""
-
 Outcome = Literal[
     "ok",
     "timeout",

@@ -8,10 +8,11 @@ import pytest
 
 from aiartist.notifier.v1 import notifier_pb2
 from services.release.errors import JobFailed, ProvidersExhausted, WorkerLost
-from services.release.providers.provider import BUILTIN
 from tests.support.fake_music import FakeSuno, Garbage, ServedFile, Status, TooMany, song_file
 from tests.support.fake_music.behaviours import Reset
 from tests.support.music_desk import PRICE, MusicDesk, music_desk
+
+BUILTIN = "builtin"
 
 
 @pytest.fixture
