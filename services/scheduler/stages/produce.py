@@ -4,7 +4,7 @@ from aiartist.common.v1 import audio_pb2
 from aiartist.release.v1 import release_pb2, release_pb2_grpc
 from services.scheduler.domain import Done, Outcome, Run, RunState, StageName, TakeRefused
 from services.scheduler.stages import Report
-from services.scheduler.stages.streams import LONG_CALL_S, result_of
+from services.scheduler.stages.streams import PRODUCE_CALL_S, result_of
 
 
 class Produce:
@@ -22,7 +22,7 @@ class Produce:
             take_number=run.take_number,
             note=run.note,
         )
-        stream = self._release.ProduceTake(request, timeout=LONG_CALL_S)
+        stream = self._release.ProduceTake(request, timeout=PRODUCE_CALL_S)
         take = (await result_of(stream, report)).take
         if not take.review.passed:
             failed = audio_pb2.ReviewCheck.OUTCOME_FAIL

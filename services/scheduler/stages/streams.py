@@ -10,7 +10,9 @@ from services.chassis.errors import remote_error
 from services.scheduler.stages import Report, StageFailed
 
 LONG_CALL_S = 900.0
-"""How long composing, producing, packaging or publishing may take."""
+"""How long composing, packaging or publishing may take."""
+PRODUCE_CALL_S = 2_400.0
+"""How long a take may take: two music services waited for in vain, then a song of our own, behind a film."""
 FILM_CALL_S = 3_600.0
 """How long filming may take: every frame of two videos is drawn."""
 SHORT_CALL_S = 15.0
