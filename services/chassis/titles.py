@@ -99,7 +99,7 @@ def faults(title: str) -> list[Fault]:
     if _HANDLE.search(title):
         found.append(Fault("handle", "handles and hashtags are not allowed"))
     if _GENERIC.fullmatch(title.strip(" .!?-–—\"'«»“”")):
-        found.append(Fault("generic", "it must be the song's own, not a placeholder"))
+        found.append(Fault("generic", "it must be the song's own: this could stand on any"))
     if _JUNK.search(title):
         found.append(Fault("version", "versions, formats and guests do not belong into a title"))
     return found

@@ -9,10 +9,11 @@ from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.common.v1 import persona_pb2
 from services.chassis.clients import deadline_s
 from services.chassis.errors import RemoteError, remote_error
+from services.chassis.genres import genre_name
 from services.chassis.ids import derived_id
 from services.orchestrator.song.brief import Singer
 from services.orchestrator.song.form import DEFAULT_DURATION_MS, tempo_range
-from services.orchestrator.song.genres import genre_name, usual
+from services.orchestrator.song.genres import usual
 
 TIMEOUT_S = 10.0
 PAGE_SIZE = 500

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiartist.common.v1.persona_pb2 import Persona
 from services.artist_db.domain.checks import Checks, shown
-from services.artist_db.domain.genres import GENRES, genre_name
+from services.chassis.genres import GENRES, genre_name
 
 POINTS_OF_VIEW = ("first person", "second person", "third person")
 DEFAULT_LANGUAGE = "en"

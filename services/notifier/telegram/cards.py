@@ -10,6 +10,7 @@ from aiartist.common.v1.brief_pb2 import Brief, ModelUse, Section
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_AUTOPILOT, SILENCE_ANSWER_EXPIRE
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from services.chassis.advisory import strong_words
+from services.chassis.genres import spoken
 from services.notifier.domain import expiry, review_checks, review_doubts
 from services.notifier.hours import told
 from services.notifier.peers import Song
@@ -277,8 +278,7 @@ def _headline(title: str, artist: str) -> Rich:
 
 
 def _about(brief: Brief, take_number: int) -> Rich:
-    genre = brief.genre.replace("_", " ")
-    facts = [f"take {take_number}" if take_number else "", genre, brief.mood, brief.theme]
+    facts = [f"take {take_number}" if take_number else "", spoken(brief.genre), brief.mood, brief.theme]
     return plain(" · ".join(one_line(fact, 60) for fact in facts if fact))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.chassis.genres import genre_name
+
 
 @dataclass(frozen=True, eq=False)
 class Build:
@@ -144,40 +146,6 @@ GENRES: Mapping[str, Genre] = {
         _SLOW,
     ),
 }
-
-ALIASES: Mapping[str, str] = {
-    "lofihiphop": "lofi",
-    "lofibeats": "lofi",
-    "chillhop": "lofi",
-    "retrowave": "synthwave",
-    "outrun": "synthwave",
-    "drumnbass": "drum_and_bass",
-    "drumbass": "drum_and_bass",
-    "dnb": "drum_and_bass",
-    "db": "drum_and_bass",
-    "jungle": "drum_and_bass",
-    "trapmusic": "trap",
-    "housemusic": "house",
-    "technomusic": "techno",
-    "popmusic": "pop",
-    "ambientmusic": "ambient",
-}
-"""Other names, folded; artist_db and release know the same ones, and a test compares them."""
-
-
-def genre_name(text: str) -> str:
-    """The one name of a genre, for example `lofi` for `Lo-Fi Hip Hop`; what is no genre comes back as it is.
-
-    Case and all but letters and digits make no difference.
-    """
-    known = {_folded(genre): genre for genre in GENRES}
-    folded = _folded(text)
-    return known.get(folded) or ALIASES.get(folded, text)
-
-
-def spoken(genre: str) -> str:
-    """A genre's name for prose, for example `drum and bass`."""
-    return genre.replace("_", " ")
 
 
 def usual(genre: str) -> Genre:

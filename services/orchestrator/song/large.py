@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from services.chassis.genres import spoken
 from services.chassis.titles import faults, repaired
 from services.orchestrator.domain import Answer, Ask, Attempt, Message
 from services.orchestrator.errors import ModelsExhausted
@@ -13,7 +14,6 @@ from services.orchestrator.prompts import Prompt, render
 from services.orchestrator.song.brief import Commission, Section, Singer, Song, Unwritable, Written
 from services.orchestrator.song.dice import Dice
 from services.orchestrator.song.form import MS_PER_BAR_AT_1_BPM, Kind, fit_length
-from services.orchestrator.song.genres import spoken
 from services.orchestrator.song.text import has_banned, tidied, words_of
 
 ROLE = "songwriter"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import cycle
 
+from services.chassis.genres import spoken
 from services.orchestrator.song.brief import Singer
 from services.orchestrator.song.form import Kind, Part
-from services.orchestrator.song.genres import spoken
 
 _LOOKS = {
     Kind.INTRO: "wide and slow, nobody in sight: {picture}",

@@ -1,6 +1,5 @@
 """Building a package in a folder. The same inputs give the same bytes."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -30,12 +29,6 @@ def build_package(folder: Path, master: Path, parts: Ingredients) -> list[layout
     (folder / layout.PROVENANCE).write_bytes(provenance.to_json())
     message = new_release_message(meta, provenance, files_of(folder, meta))
     (folder / meta.message).write_bytes(message)
-    entries = [_entry(folder, path, media_type) for path, media_type in types.items()]
+    entries = [layout.entry(folder, path, media_type) for path, media_type in types.items()]
     (folder / layout.MANIFEST).write_bytes(layout.manifest(parts.release_id, entries))
-    return [*entries, _entry(folder, layout.MANIFEST, layout.JSON)]
-
-
-def _entry(folder: Path, path: str, media_type: str) -> layout.Entry:
-    with (folder / path).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return layout.Entry(path, (folder / path).stat().st_size, sha256, media_type)
+    return [*entries, layout.entry(folder, layout.MANIFEST, layout.JSON)]

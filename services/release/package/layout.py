@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from anyascii import anyascii
@@ -40,6 +41,13 @@ class Entry:
     bytes: int
     sha256: str
     media_type: str
+
+
+def entry(folder: Path, path: str, media_type: str) -> Entry:
+    """What the manifest says of a file of a package."""
+    with (folder / path).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Entry(path, (folder / path).stat().st_size, sha256, media_type)
 
 
 def slug(title: str) -> str:

@@ -4,7 +4,6 @@ Nothing in a package is free: hashes bind the files to the manifest, and the man
 from the files and compared byte for byte.
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -78,7 +77,7 @@ def examine(folder: Path) -> Report:
     types = meta.media_types() if meta is not None else _types_by_place(files)
     problems += _layout_problems(files, types, complete=meta is not None)
     problems += _type_problems(folder, files, types)
-    entries = [_entry(folder, path, types[path]) for path in sorted(types) if path in files]
+    entries = [layout.entry(folder, path, types[path]) for path in sorted(types) if path in files]
     sound, manifest_problems = _manifest_problems(folder, files, meta, entries)
     problems += manifest_problems
     for path in sorted(sound & files):
@@ -174,12 +173,6 @@ def _type_problems(folder: Path, files: set[str], types: dict[str, str]) -> list
             if file.read(len(magic)) != magic:
                 problems.append(Problem(path, f"is not {kind} by its content"))
     return problems
-
-
-def _entry(folder: Path, path: str, media_type: str) -> layout.Entry:
-    with (folder / path).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return layout.Entry(path, (folder / path).stat().st_size, sha256, media_type)
 
 
 def _manifest_problems(

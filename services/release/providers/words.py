@@ -3,6 +3,7 @@
 import re
 
 from aiartist.common.v1 import brief_pb2
+from services.chassis.genres import spoken
 from services.chassis.logs import mask_text
 from services.chassis.redaction import redact
 
@@ -44,7 +45,7 @@ def lyrics(brief: brief_pb2.Brief, most: int) -> str:
 def style(brief: brief_pb2.Brief, note: str, most: int, *, with_length: bool = False) -> str:
     """How it should sound, then the take's wish; at most so many characters, those of the wish first."""
     facts = [
-        brief.genre.replace("_", " "),
+        spoken(brief.genre),
         brief.mood,
         ", ".join(brief.instruments),
         f"{brief.tempo_bpm} bpm" if brief.tempo_bpm else "",

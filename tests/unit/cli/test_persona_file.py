@@ -8,8 +8,8 @@ import pytest
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_EXPIRE
 from cli.persona_file import ArtistFile
 from cli.yaml_file import MAX_BYTES, FileProblems
-from services.artist_db.domain.genres import GENRES, genre_name
 from services.chassis.errors import FieldViolation
+from services.chassis.genres import GENRES, genre_name
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "artists"
 REQUIRED = """\

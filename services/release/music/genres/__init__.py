@@ -1,7 +1,6 @@
-"""The genres that the built-in provider plays, a table each, and the names that people have for them."""
+"""The genres that the built-in provider plays, a table each."""
 
-from collections.abc import Mapping
-
+from services.chassis.genres import genre_name
 from services.release.music.genre import Genre
 from services.release.music.genres import (
     ambient,
@@ -29,38 +28,13 @@ GENRES: dict[str, Genre] = {
     )
 }
 
-ALIASES: Mapping[str, str] = {
-    "lofihiphop": "lofi",
-    "lofibeats": "lofi",
-    "chillhop": "lofi",
-    "retrowave": "synthwave",
-    "outrun": "synthwave",
-    "drumnbass": "drum_and_bass",
-    "drumbass": "drum_and_bass",
-    "dnb": "drum_and_bass",
-    "db": "drum_and_bass",
-    "jungle": "drum_and_bass",
-    "trapmusic": "trap",
-    "housemusic": "house",
-    "technomusic": "techno",
-    "popmusic": "pop",
-    "ambientmusic": "ambient",
-}
-"""Other names, folded; artist_db and orchestrator know the same ones, and a test compares them."""
-
 
 def genre_named(name: str) -> Genre:
     """The genre of a brief; raises `UnplayableBrief` for one that isn't known.
 
     Case and all but letters and digits make no difference: `Lo-Fi Hip Hop` and `drum & bass` are known.
     """
-    known = {_folded(genre): genre for genre in GENRES}
-    folded = _folded(name)
-    genre = GENRES.get(known.get(folded) or ALIASES.get(folded, ""))
+    genre = GENRES.get(genre_name(name))
     if genre is None:
         raise UnplayableBrief(f"genre: {name!r} is not one of {', '.join(sorted(GENRES))}")
     return genre
-
-
-def _folded(name: str) -> str:
-    return "".join(sign for sign in name.casefold() if sign.isalnum())

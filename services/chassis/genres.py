@@ -1,4 +1,7 @@
-"""The genres that artists can have, and the names that people have for them."""
+"""The genres that artists can have, and the names that people have for them.
+
+artist_db checks them, orchestrator writes in them and release plays them; none may know another. Pure.
+"""
 
 from collections.abc import Mapping
 
@@ -20,7 +23,7 @@ ALIASES: Mapping[str, str] = {
     "popmusic": "pop",
     "ambientmusic": "ambient",
 }
-"""Other names, folded; orchestrator and release know the same ones, and a test compares them."""
+"""Other names, folded."""
 
 
 def genre_name(text: str) -> str:
@@ -31,6 +34,11 @@ def genre_name(text: str) -> str:
     known = {_folded(genre): genre for genre in GENRES}
     folded = _folded(text)
     return known.get(folded) or ALIASES.get(folded, text)
+
+
+def spoken(genre: str) -> str:
+    """A genre's name for prose, for example `drum and bass`."""
+    return genre.replace("_", " ")
 
 
 def _folded(name: str) -> str:
