@@ -19,20 +19,29 @@ _SUFFIX = ".partial"
 def workspace(parent: Path, name: str) -> Iterator[Path]:
     """A new folder inside `parent`, on the same file system, gone after the block unless renamed away."""
     parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder = parent / f".{name}.{secrets.token_hex(6)}{_SUFFIX}"
-        folder.mkdir()
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():
-            break
-        # A sweeper took it between mkdir and flock.
-        os.close(lock)
+    # A sweeper may take the folder before it is locked.
+    while (made := _locked_folder(parent / f".{name}.{secrets.token_hex(6)}{_SUFFIX}")) is None:
+        continue
+    folder, lock = made
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def _locked_folder(folder: Path) -> tuple[Path, int] | None:
+    """Makes the folder and locks it; None where it was swept away in between."""
+    folder.mkdir()
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if folder.exists():
+        return folder, lock
+    os.close(lock)
+    return None
 
 
 def sweep(parent: Path, name: str = "") -> int:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from services.release.workspace import exclusively, sweep, sync_tree, workspace
 
 
@@ -44,6 +46,25 @@ def test_a_killed_maker_s_workspace_is_swept(tmp_path: Path) -> None:
     assert sweep(tmp_path, "rel_2") == 0
     assert sweep(tmp_path, "rel_1") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open = os.open
+    swept: list[int] = []
+
+    def open_late(path: str | Path, flags: int) -> int:
+        if not swept:
+            swept.append(0)
+            swept[0] = sweep(tmp_path)
+        return real_open(path, flags)
+
+    monkeypatch.setattr("services.release.workspace.os.open", open_late)
+    with workspace(tmp_path, "rel_1") as folder:
+        assert swept == [1]
+        assert folder.is_dir()
+        assert sweep(tmp_path) == 0
 
 
 def test_sweeping_leaves_everything_else_alone(tmp_path: Path) -> None:
