@@ -14,6 +14,7 @@ import asyncpg
 import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydantic import SecretStr
 
 import services
 from cli.failures import ServiceFailure, explain
@@ -48,7 +49,7 @@ async def all_checks(
         _now(settings_checks(wrong_settings)),
         _now(data_dir_checks(settings.data_dir)),
         database_checks(settings),
-        model_checks(settings.model_url, ProviderKeys().present()),
+        model_checks(settings.model_url, ProviderKeys().present(), settings.model_api_key),
         *more,
         asyncio.gather(*(service_check(settings, name) for name in SERVICES)),
     ]
@@ -170,7 +171,7 @@ async def _clock(connection: "asyncpg.Connection[asyncpg.Record]") -> Check:
     return Check("database clock", "pass", "agrees with this machine's")
 
 
-async def model_checks(url: str, providers: Sequence[str]) -> list[Check]:
+async def model_checks(url: str, providers: Sequence[str], key: SecretStr | None = None) -> list[Check]:
     """Whether the local model answers, and which hosted ones could."""
     keys = Check(
         "model providers",
@@ -181,14 +182,16 @@ async def model_checks(url: str, providers: Sequence[str]) -> list[Check]:
     status: Status = "warn" if providers else "fail"
     remedy = "start it with: make up"
     address = f"{url.rstrip('/').removesuffix('/v1')}/v1/models"
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key is not None else {}
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
-            answer = await client.get(address)
+            answer = await client.get(address, headers=headers)
         answer.raise_for_status()
         names = [str(entry["id"]) for entry in answer.json()["data"]]
     except httpx.HTTPStatusError as error:
-        detail = f"{address} answers {error.response.status_code}"
-        return [Check("local model", status, detail, "see the log, or correct AIARTIST_MODEL_URL"), keys]
+        told = error.response.status_code
+        remedy = "set AIARTIST_MODEL_API_KEY" if told == 401 else "see the log, or correct AIARTIST_MODEL_URL"
+        return [Check("local model", status, f"{address} answers {told}", remedy), keys]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return [Check("local model", status, f"no answer from {address}: {_short(error)}", remedy), keys]
     except (ValueError, KeyError, TypeError):

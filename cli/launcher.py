@@ -9,6 +9,7 @@ from cli.failures import BAD_INPUT
 from cli.output import Output, complain
 from cli.persona_file import ArtistFile
 from cli.session import run_and_exit
+from cli.settings import load
 from cli.yaml_file import FileProblems
 from services.chassis.lifecycle import run_process
 from services.chassis.settings import ChassisSettings
@@ -43,7 +44,9 @@ def migrate_database() -> None:
     from cli.migrate import migrate_all
 
     async def work() -> None:
-        applied = await migrate_all(ChassisSettings.load().dsn())
+        secret = load().grafana_password
+        password = None if secret is None else secret.get_secret_value()
+        applied = await migrate_all(ChassisSettings.load().dsn(), grafana_password=password)
         for name in applied:
             typer.echo(f"applied {name}")
         if not applied:

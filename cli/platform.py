@@ -17,6 +17,7 @@ from cli.migrate import migrate_all
 from services.chassis import logs
 from services.chassis.lifecycle import App, shipping
 from services.chassis.settings import ChassisSettings
+from services.chassis.tracing import exporting
 
 SERVICES = ("artist_db", "notifier", "error_analyzer", "orchestrator", "release", "scheduler")
 """In the order of starting: a service comes after most of those that it calls."""
@@ -57,7 +58,10 @@ async def run_platform(
         tell("language model")
         model_url = await _model(stack, any_ports)
         tell("services")
+        await stack.enter_async_context(exporting(settings))
         common: dict[str, Any] = {"database_url": SecretStr(dsn), "model_url": model_url}
+        # One port can't tell of six services; each of them tells on its own.
+        common["health_port"] = None
         ports = _ports(any_ports)
         addresses = {name: f"{_reachable(settings.host)}:{port}" for name, port in ports.items()}
         apps: list[App] = []

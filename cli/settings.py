@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from services.chassis.settings import ChassisSettings
+from services.chassis.settings import SECRETS_DIR, ChassisSettings, SettingsBase
 
 SERVICES = ("scheduler", "artist_db", "orchestrator", "release", "notifier", "error_analyzer")
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})")
@@ -27,11 +27,16 @@ def _is_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_is_address)]
 
 
-class CliSettings(BaseSettings):
+class CliSettings(SettingsBase):
     """What the command line can be told."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AIARTIST_", frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="AIARTIST_",
+        env_ignore_empty=True,
+        frozen=True,
+        populate_by_name=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     scheduler_addr: Address = "127.0.0.1:50051"
@@ -53,8 +58,12 @@ class CliSettings(BaseSettings):
     """Where `serve` keeps its files; only doctor looks at it."""
     database_url: SecretStr | None = None
     """Only doctor looks at it; absent: the database that `serve` brings along."""
+    grafana_password: SecretStr | None = None
+    """With it, `aiartist migrate` lets Grafana log in to the database, to read what dashboards show."""
     model_url: str = "http://127.0.0.1:50080/v1"
     """The local model's OpenAI-compatible address; only doctor looks at it."""
+    model_api_key: SecretStr | None = None
+    """Its key, where it wants one; only doctor looks at it."""
 
     def address_of(self, service: str) -> str:
         """`host:port` of a service."""
@@ -106,17 +115,21 @@ def load() -> CliSettings:
         return CliSettings()
     except ValidationError as error:
         raise SettingsProblem(_reasons(error)) from None
+    except SettingsError as error:
+        raise SettingsProblem({SECRETS_DIR: str(error)}) from None
 
 
 def load_what_can_be() -> tuple[CliSettings, dict[str, str]]:
     """The settings with a default for each variable that is wrong, and what is wrong with it.
 
-    Looks at what every service reads too: for doctor.
+    Looks at what every service reads too: for doctor. SettingsProblem where nothing can be read.
     """
     reasons: dict[str, str] = {}
     usable: dict[str, Any] = {}
     try:
         CliSettings()
+    except SettingsError as error:
+        raise SettingsProblem({SECRETS_DIR: str(error)}) from None
     except ValidationError as error:
         reasons = _reasons(error)
         fields = CliSettings.model_fields

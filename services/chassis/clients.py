@@ -1,4 +1,4 @@
-"""The one way to call another service: round robin, retries on UNAVAILABLE only, keepalive, token, TLS."""
+"""The one way to call another service: round robin, retries, keepalive, token, trace, TLS."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import grpc
 from pydantic import SecretStr
 
+from services.chassis import tracing
 from services.chassis.chain import DEADLINE
 from services.chassis.errors import SetupError
 
@@ -27,7 +28,9 @@ _SERVICE_CONFIG = json.dumps(
                     "initialBackoff": "0.1s",
                     "maxBackoff": "2s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    # A server that stops answers CANCELLED to calls that reached it before its clients heard
+                    # so. Who cancels a call of its own is not waiting for another try.
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],
@@ -46,6 +49,8 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.use_local_subchannel_pool", 1),
+    # With its default of 30 s a client could know only addresses that a rolling update has taken away.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 )
 
 _NO_LOOKUP = ("unix:", "ipv4:", "ipv6:")
@@ -63,10 +68,12 @@ class ClientSettings(Protocol):
 def open_channel(address: str, settings: ClientSettings) -> grpc.aio.Channel:
     """A channel to `host:port`; every address behind the name gets its share of the calls.
 
-    `ipv4:10.0.0.1:50051,10.0.0.2:50051`, `ipv6:…` and `unix:…` name addresses without a lookup.
+    `ipv4:10.0.0.1:50051,10.0.0.2:50051`, `ipv6:…` and `unix:…` name addresses without a lookup,
+    `dns://10.0.0.10:53/release:50054` says which name server is asked.
     """
-    target = address if ":///" in address or address.startswith(_NO_LOOKUP) else f"dns:///{address}"
-    interceptors = _bearer(settings.token.get_secret_value()) if settings.token is not None else None
+    target = address if "://" in address or address.startswith(_NO_LOOKUP) else f"dns:///{address}"
+    token = settings.token.get_secret_value() if settings.token is not None else ""
+    interceptors = _metadata(token) if token or tracing.is_on() else None
     if settings.tls_ca is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=interceptors)
     try:
@@ -86,30 +93,32 @@ def deadline_s(most: float) -> float:
     return max(0.001, min(most, until - asyncio.get_running_loop().time()))
 
 
-def _bearer(token: str) -> Sequence[grpc.aio.ClientInterceptor]:
-    return (_UnaryBearer(token), _StreamBearer(token))
+def _metadata(token: str) -> Sequence[grpc.aio.ClientInterceptor]:
+    return (_UnaryMetadata(token), _StreamMetadata(token))
 
 
-class _Bearer:
+class _Metadata:
+    """What goes with every call: who we are, and of which trace it is a part."""
+
     def __init__(self, token: str) -> None:
-        self._pair = ("authorization", f"Bearer {token}")
+        self._token = (("authorization", f"Bearer {token}"),) if token else ()
 
-    def _with_token(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), self._pair)
+    def _added(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._token, *tracing.headers())
         return grpc.aio.ClientCallDetails(
             details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
         )
 
 
-class _UnaryBearer(_Bearer, grpc.aio.UnaryUnaryClientInterceptor):
+class _UnaryMetadata(_Metadata, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(
         self, continuation: Callable[..., Any], client_call_details: grpc.aio.ClientCallDetails, request: Any
     ) -> Any:
-        return await continuation(self._with_token(client_call_details), request)
+        return await continuation(self._added(client_call_details), request)
 
 
-class _StreamBearer(_Bearer, grpc.aio.UnaryStreamClientInterceptor):
+class _StreamMetadata(_Metadata, grpc.aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(
         self, continuation: Callable[..., Any], client_call_details: grpc.aio.ClientCallDetails, request: Any
     ) -> Any:
-        return await continuation(self._with_token(client_call_details), request)
+        return await continuation(self._added(client_call_details), request)

@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.chassis.errors import SetupError
+from services.chassis.metrics_pools import watched
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -49,10 +50,13 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, dsn: str, *, schema: str, pool_size: int = 10, durable: bool = True
+        cls, dsn: str, *, schema: str, migrations: int = 0, pool_size: int = 10, durable: bool = True
     ) -> AsyncIterator["Database"]:
-        """Opens the pool; SetupError where the database can't be reached or lacks the schema.
+        """Opens the pool; SetupError where the database can't be reached, or is older than this code.
 
+        `migrations` is how many of the schema this code needs. That there are more is no trouble: a version
+        that came later has migrated already, and what it changed suits the code before it too.
+        The schema bears its service's name, which metrics show.
         Where it need not be `durable`, a commit does not wait for the disk: a crash of PostgreSQL, not one
         of this process, may lose what was committed in the last second.
         """
@@ -71,8 +75,9 @@ class Database:
                 server_settings=options,
             )
         try:
-            await _refuse_unmigrated(pool, schema)
-            yield cls(pool)
+            await _refuse_unmigrated(pool, schema, migrations)
+            with watched(pool, schema):
+                yield cls(pool)
         finally:
             try:
                 await asyncio.wait_for(pool.close(), timeout=5)
@@ -124,9 +129,15 @@ def public_address(dsn: str) -> str:
     return parts.netloc.rpartition("@")[2] + parts.path + (f"?{query}" if query else "")
 
 
-async def _refuse_unmigrated(pool: "asyncpg.Pool[asyncpg.Record]", schema: str) -> None:
+async def _refuse_unmigrated(pool: "asyncpg.Pool[asyncpg.Record]", schema: str, needed: int) -> None:
     if await pool.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
         raise SetupError(f"the database has no schema {schema} yet; make it with: aiartist migrate")
+    applied = await pool.fetchval(f"SELECT coalesce(max(number), 0) FROM {schema}.migrations")
+    if applied < needed:
+        raise SetupError(
+            f"the database is older than this version: {schema} has {applied} of {needed} migrations; "
+            "apply the others with: aiartist migrate"
+        )
 
 
 def connection_lost(error: BaseException) -> bool:

@@ -70,3 +70,37 @@ class Health(health_pb2_grpc.HealthServicer):
                 await self._changed.wait_for(
                     lambda: self._closed or self._status.get(request.service, _UNKNOWN) != told  # noqa: B023
                 )
+
+
+class HealthOnly:
+    """A plain gRPC server that tells `health` and nothing else; until it is bound, none at all."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._server: grpc.aio.Server | None = None
+
+    def bind(self, host: str, port: int) -> int:
+        """Takes the port, any free one for 0, and returns it; OSError where it can't be had."""
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        try:
+            bound = server.add_insecure_port(listening_address(host, port))
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        self._server = server
+        return bound
+
+    async def start(self) -> None:
+        """Answers from now on."""
+        if self._server is not None:
+            await self._server.start()
+
+    async def close(self) -> None:
+        """Ends it; watches are ended by `health`."""
+        if self._server is not None:
+            await self._server.stop(0)
+
+
+def listening_address(host: str, port: int) -> str:
+    """`host:port`, an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"

@@ -1,6 +1,6 @@
 """The layers around every call, outermost first; `standard_layers` fixes their order.
 
-Metrics and the access log stand outside auth, so that refused calls are counted and seen.
+Traces, metrics and the access log stand outside auth, so that refused calls are counted and seen.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from services.chassis import logs, metrics
+from services.chassis import logs, metrics, tracing
 from services.chassis.chain import DEADLINE, Call, Layer
 from services.chassis.errors import Overloaded, RoleTooLow, Unauthenticated
 from services.chassis.settings import TokenOwner
@@ -19,6 +19,8 @@ from services.chassis.translation import status_of
 _log = logs.get_logger("rpc")
 
 HEALTH = "/grpc.health.v1.Health/"
+_NOT_OURS = "/grpc."
+"""Health and reflection: asked all the time, of interest to nobody."""
 _CONTEXT_FIELDS = ("request_id", "run_id", "artist_id")
 _READ_VERBS = ("Get", "List", "Watch", "Read", "Verify", "ServerReflectionInfo", "Check")
 
@@ -58,6 +60,57 @@ class LogContext:
 
     def leave(self, call: Call) -> None:
         """Nothing: the call's task ends with its context."""
+
+
+class Tracing:
+    """A span for each call: a part of the caller's trace, or else the begin of one."""
+
+    name = "tracing"
+
+    def __init__(self, tracer: tracing.Tracer) -> None:
+        self._tracer = tracer
+
+    def enter(self, call: Call) -> None:
+        if call.method.startswith(_NOT_OURS):
+            return
+        parent = tracing.received(call.context.invocation_metadata() or ())
+        if parent is not None and not parent.sampled:
+            tracing.stand_in(self._tracer, parent, None)
+            return
+        _, service, method = call.method.split("/")
+        bound = logs.context()
+        attributes: dict[str, tracing.Value] = {
+            "rpc.system": "grpc",
+            "rpc.service": service,
+            "rpc.method": method,
+        }
+        attributes |= {tracing.PREFIX + name: bound[name] for name in _CONTEXT_FIELDS if name in bound}
+        span = self._tracer.start(f"{service}/{method}", "server", parent, attributes)
+        call.scratch[self.name] = span
+        tracing.stand_in(self._tracer, span.context, span)
+
+    def leave(self, call: Call) -> None:
+        span: tracing.LiveSpan | None = call.scratch.get(self.name)
+        if span is None:
+            return
+        code = call.code
+        span.set({"rpc.grpc.status_code": code.value[0]})
+        if code in _SERVER_FAULTS:
+            span.fail(code.name, call.status.message if call.status is not None else "")
+        span.end()
+
+
+_SERVER_FAULTS = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""What OpenTelemetry's conventions call an error of the server; all else is between it and its client."""
 
 
 class Metrics:
@@ -189,10 +242,16 @@ class ConcurrencyLimit:
             self._running -= 1
 
 
-def standard_layers(service: str, owners: Mapping[str, TokenOwner], max_concurrent_rpcs: int) -> list[Layer]:
-    """The layers of every service, outermost first."""
+def standard_layers(
+    service: str,
+    owners: Mapping[str, TokenOwner],
+    max_concurrent_rpcs: int,
+    tracer: tracing.Tracer | None = None,
+) -> list[Layer]:
+    """The layers of every service, outermost first; without a tracer nothing stands there for traces."""
     return [
         LogContext(service),
+        *([] if tracer is None else [Tracing(tracer)]),
         Metrics(),
         AccessLog(),
         ErrorsToStatus(),

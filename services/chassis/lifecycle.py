@@ -12,12 +12,14 @@ import grpc
 import uvloop
 from google.protobuf.descriptor import FileDescriptor
 
-from services.chassis import logs
+from services.chassis import logs, metrics
 from services.chassis.clients import open_channel
 from services.chassis.errors import SetupError
+from services.chassis.metrics_loop import watched_loop
 from services.chassis.server import AddServicer, Server
 from services.chassis.settings import ChassisSettings
 from services.chassis.shipping import ErrorShipper
+from services.chassis.tracing import exporting
 from services.chassis.version import VERSION
 
 PROBE_INTERVAL_S = 2.0
@@ -118,6 +120,8 @@ class App:
         """Takes calls, begins the background tasks, and is ready as soon as the probes allow."""
         before = logs.context()
         logs.set_context({"service": self.name})
+        metrics.BUILD_INFO.labels(self.name, VERSION).set(1)
+        await self.enter(watched_loop())
         await self.server.start()
         await self.server.health.set_alive()
         self.spawn("readiness", self._keep_readiness())
@@ -137,7 +141,7 @@ class App:
         self._closed = True
         for _, coroutine in self._pending:
             coroutine.close()
-        await self.server.health.set_ready(False)
+        await self._tell_ready(False)
         if self.settings.drain_delay_s:
             await asyncio.sleep(self.settings.drain_delay_s)
         self.closing.set()
@@ -181,7 +185,11 @@ class App:
         if trouble != self._trouble:
             _log.warning("not ready", waiting_for=trouble) if trouble else _log.info("ready again")
         self._trouble = trouble
-        await self.server.health.set_ready(not trouble)
+        await self._tell_ready(not trouble)
+
+    async def _tell_ready(self, ready: bool) -> None:
+        metrics.READY.labels(self.name).set(ready)
+        await self.server.health.set_ready(ready)
 
     async def __aenter__(self) -> Self:
         try:
@@ -248,13 +256,14 @@ def main(build: Build[S], settings_type: type[S]) -> None:
 
 
 async def run_service(build: Build[S], settings: S) -> None:
-    """One service, its logs and its error shipping, until a signal."""
+    """One service, its logs, its traces and its error shipping, until a signal."""
     logs.configure(level=settings.log_level, format=settings.log_format)
     logs.keep_secret(settings)
     _log.info("starting", version=VERSION, settings=logs.public_settings(settings))
-    app = await build(settings)
-    async with shipping(settings, default_service=app.name), app:
-        await wait_for_end([app])
+    async with exporting(settings):
+        app = await build(settings)
+        async with shipping(settings, default_service=app.name), app:
+            await wait_for_end([app])
 
 
 def run_process(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,10 +1,16 @@
-"""The process's Prometheus registry and the RED metrics of every RPC, by go-grpc-prometheus' names."""
+"""The process's Prometheus registry and the RED metrics of every RPC, by go-grpc-prometheus' names.
+
+docs/metrics.md lists every metric of the platform.
+"""
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+# A series beside each other one, saying when it began: nobody asks for it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -26,6 +32,35 @@ SHIPPED = Counter(
 )
 for _result in ("sent", "dropped"):
     SHIPPED.labels(_result)
+
+BUILD_INFO = Gauge(
+    "aiartist_build_info", "1 for each service of the process.", ("service", "version"), registry=REGISTRY
+)
+READY = Gauge(
+    "aiartist_ready", "1 while the service is ready for calls, else 0.", ("service",), registry=REGISTRY
+)
+LOOP_LAG = Histogram(
+    "aiartist_event_loop_lag_seconds",
+    "How much later than wanted the process's event loop did something, in seconds.",
+    registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+SAMPLES_FAILED = Counter(
+    "aiartist_samples_failed",
+    "Looks at the database for gauges that failed; the gauges keep what they said last.",
+    ("service",),
+    registry=REGISTRY,
+)
+
+OTHER = "other"
+_SERVICES = frozenset({"scheduler", "artist_db", "orchestrator", "release", "notifier", "error_analyzer"})
+SERVICE_LABELS = (*sorted(_SERVICES), OTHER)
+"""What a label that clients choose may say of a service."""
+
+
+def service_label(name: str) -> str:
+    """The name where it is a service's, else `other`: labels must not grow with what clients send."""
+    return name if name in _SERVICES else OTHER
 
 
 _KINDS = {

@@ -10,16 +10,19 @@ from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.chassis import metrics
+from services.chassis import metrics, tracing
 from services.chassis.chain import Chain
 from services.chassis.clients import KEEPALIVE_MS, MAX_MESSAGE_BYTES
 from services.chassis.errors import SetupError
-from services.chassis.health import Health
+from services.chassis.health import Health, HealthOnly, listening_address
 from services.chassis.layers import standard_layers
 from services.chassis.metrics_port import MetricsPort
 from services.chassis.settings import ChassisSettings, parse_tokens
 
 AddServicer = Callable[[Any, grpc.aio.Server], None]
+
+MAX_CONNECTION_AGE_MS = 120_000
+"""After about so long, by gRPC's own jitter 10 % more or less, a client is asked to connect anew."""
 
 _OPTIONS: list[tuple[str, Any]] = [
     # Two servers on one port would share its calls in silence.
@@ -31,6 +34,9 @@ _OPTIONS: list[tuple[str, Any]] = [
     # not be closed for that, and with it every call on it: its clients are our own.
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_permit_without_calls", 1),
+    # A client asks its resolver who serves only when a connection ends. So each ends now and then, and
+    # replicas that came since get their share. Calls under way, however long, end as they would have.
+    ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_MS),
 ]
 
 
@@ -52,7 +58,9 @@ class Server:
         services = [service.full_name for service in descriptor.services_by_name.values()]
         metrics.prepare(descriptor)
         self.health = Health(services)
-        layers = standard_layers(name, parse_tokens(settings.tokens), settings.max_concurrent_rpcs)
+        layers = standard_layers(
+            name, parse_tokens(settings.tokens), settings.max_concurrent_rpcs, tracing.tracer(name)
+        )
         self._grpc = grpc.aio.server(interceptors=[Chain(layers)], options=_OPTIONS)
         add_servicer(servicer, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._grpc)
@@ -60,9 +68,11 @@ class Server:
             [*services, "grpc.health.v1.Health", reflection.SERVICE_NAME], self._grpc
         )
         credentials = _credentials(settings)
+        self._health_only = HealthOnly(self.health)
         self._metrics = _serve_metrics(name, settings.host, metrics_port)
         try:
             self.port = _bind(self._grpc, name, settings.host, port, credentials)
+            self.health_port = _bind_health(self._health_only, name, settings)
         except BaseException:
             self._metrics.close()
             raise
@@ -73,6 +83,7 @@ class Server:
         """Takes calls from now on; health still says NOT_SERVING."""
         self._started = True
         await self._grpc.start()
+        await self._health_only.start()
 
     async def close(self) -> None:
         """Ends watches, lets running calls end within the grace, then ends them."""
@@ -83,7 +94,9 @@ class Server:
         if not self._started:
             # gRPC lets the port go only where the server ran.
             await self._grpc.start()
+            await self._health_only.start()
         await self._grpc.stop(self._grace)
+        await self._health_only.close()
         await asyncio.to_thread(self._metrics.close)
 
 
@@ -105,13 +118,25 @@ def _credentials(settings: ChassisSettings) -> grpc.ServerCredentials | None:
 def _bind(
     server: grpc.aio.Server, name: str, host: str, port: int, credentials: grpc.ServerCredentials | None
 ) -> int:
-    address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+    address = listening_address(host, port)
     try:
         if credentials is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise _taken(name, address, "PORT") from error
+
+
+def _bind_health(health_only: HealthOnly, name: str, settings: ChassisSettings) -> int | None:
+    if settings.health_port is None:
+        return None
+    try:
+        return health_only.bind(settings.host, settings.health_port)
+    except OSError as error:
+        raise SetupError(
+            f"{name}: cannot listen on {settings.host}:{settings.health_port}: the port is taken or not "
+            "allowed; stop what uses it, set AIARTIST_HEALTH_PORT to another, or unset it"
+        ) from error
 
 
 def _serve_metrics(name: str, host: str, port: int) -> MetricsPort:

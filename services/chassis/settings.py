@@ -1,13 +1,22 @@
 """Settings that every service has. Read once, from `AIARTIST_*` variables, and frozen."""
 
 import ipaddress
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from services.chassis.errors import SetupError
 
@@ -23,7 +32,52 @@ class TokenOwner:
     role: Role
 
 
-class ChassisSettings(BaseSettings):
+_COLLECTOR = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})/?")
+SECRETS_DIR = "AIARTIST_SECRETS_DIR"
+"""Names a folder with a file a setting, each called like the variable, in small letters: `aiartist_token`.
+
+So that containers get secrets as files, which no `inspect` shows. The environment wins.
+"""
+
+
+def _secret_files(settings: type[BaseSettings]) -> tuple[SecretsSettingsSource, ...]:
+    """Where settings are read from beside the environment. SettingsError where there is no such folder."""
+    folder = os.environ.get(SECRETS_DIR)
+    if not folder:
+        return ()
+    if not Path(folder).is_dir():
+        raise SettingsError(f"{SECRETS_DIR}: {folder} is no folder; mount the secrets there, or unset it")
+    return (_SecretFiles(settings, folder, env_ignore_empty=True),)
+
+
+class _SecretFiles(SecretsSettingsSource):
+    """A file per setting; an empty one, as a variable that is empty, sets nothing."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        try:
+            value, key, is_complex = super().get_field_value(field, field_name)
+        except OSError as error:
+            raise SettingsError(f"{SECRETS_DIR}: cannot read {error.filename}: {error.strerror}") from error
+        return value or None, key, is_complex
+
+
+class SettingsBase(BaseSettings):
+    """Settings from the environment and from the files of `AIARTIST_SECRETS_DIR`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then the files of `AIARTIST_SECRETS_DIR`."""
+        return (init_settings, env_settings, *_secret_files(settings_cls))
+
+
+class ChassisSettings(SettingsBase):
     """What every service can be told. A service adds its own fields in a subclass."""
 
     model_config = SettingsConfigDict(
@@ -64,15 +118,35 @@ class ChassisSettings(BaseSettings):
     """How long running calls may take to end."""
     max_concurrent_rpcs: int = Field(256, ge=1)
     """Calls at once at most, health checks not counted."""
+    health_port: int | None = Field(None, ge=0, le=65535)
+    """A second gRPC port, always plain, that serves health checks only; 0: any free one. Unset: none.
+
+    For probes that can't speak TLS, such as those of Kubernetes.
+    """
     error_analyzer_addr: str = "127.0.0.1:50056"
     """Where errors are shipped."""
     ship_errors: bool = True
     """False: errors stay in the log."""
+    otlp_endpoint: str = ""
+    """An OpenTelemetry collector that gets traces, as `http://host:4317` (OTLP over gRPC). Empty: no tracing.
+
+    `https://` speaks TLS, and trusts `tls_ca` where it is set, else the system's certificates.
+    """
+    trace_sample_ratio: float = Field(1.0, ge=0, le=1)
+    """The share of traces that are kept, decided where each begins."""
 
     @field_validator("tokens")
     @classmethod
     def _tokens_parse(cls, value: SecretStr | None) -> SecretStr | None:
         parse_tokens(value)
+        return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_collector(cls, value: str) -> str:
+        found = _COLLECTOR.fullmatch(value)
+        if value and (found is None or not 0 < int(found["port"]) < 65536):
+            raise ValueError("must be http://host:port or https://host:port, and nothing more")
         return value
 
     @model_validator(mode="after")

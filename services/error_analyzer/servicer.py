@@ -55,7 +55,7 @@ class ErrorAnalyzerServicer(error_analyzer_pb2_grpc.ErrorAnalyzerServiceServicer
         # Regular expressions over megabytes: not on the loop.
         batch = await asyncio.to_thread(group_events, [event_of(event) for event in request.events])
         new = await self._store(request.request_id, batch)
-        metrics.EVENTS.inc(len(request.events))
+        metrics.count_events(event.service for event in request.events)
         metrics.DROPPED.inc(request.dropped)
         metrics.NEW_GROUPS.inc(len(new))
         for occurrences in batch.occurrences:

@@ -7,7 +7,7 @@ from services.chassis.lifecycle import App
 from services.notifier.channel import Channel
 from services.notifier.console import ConsoleChannel
 from services.notifier.delivery import DeliveryWorker, Pace
-from services.notifier.schema import SCHEMA
+from services.notifier.schema import SCHEMA, known_migrations
 from services.notifier.servicer import Asking, NotifierServicer
 from services.notifier.settings import Settings
 from services.notifier.telegram.channel import habits_of, open_telegram
@@ -20,7 +20,14 @@ async def build(settings: Settings, *, channel: Channel | None = None) -> App:
     """
     app = App("notifier", settings)
     async with app.building():
-        db = await app.enter(Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size))
+        db = await app.enter(
+            Database.open(
+                settings.dsn(),
+                schema=SCHEMA,
+                migrations=known_migrations(),
+                pool_size=settings.db_pool_size,
+            )
+        )
         on_telegram = settings.channel == "telegram"
         recipients = settings.telegram_chat_ids if on_telegram else ()
         asking = Asking(recipients, habits_of(settings).where, settings.notifier_remind_after_s)

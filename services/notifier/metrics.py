@@ -48,6 +48,11 @@ WAITING_AGE = Gauge(
 POLLING = Gauge(
     "aiartist_notifier_polling", "1 in the process that fetches what people do, else 0.", registry=REGISTRY
 )
+MAY_POLL = Gauge(
+    "aiartist_notifier_may_poll",
+    "1 in a process that fetches what people do whenever no other does, else 0.",
+    registry=REGISTRY,
+)
 for _outcome in ("sent", "edited", "found", "later", "unsure", "refused", "failed"):
     POSTS.labels(_outcome)
 for _outcome in ("done", "stranger", "failed", "ignored"):

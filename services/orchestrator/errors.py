@@ -27,3 +27,12 @@ class ModelsExhausted(AppError):
             metadata=metadata,
         )
         self.attempts = tuple(attempts)
+
+
+class NoModelSetUp(ModelsExhausted):
+    """The role has no model that could be called, now or later: its keys are missing. Waiting won't help."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+    def __init__(self, role: str) -> None:
+        super().__init__(role, ())

@@ -5,12 +5,13 @@ A breaker's `model` is its name in the models file; elsewhere `model` is what li
 
 from collections.abc import Callable
 from functools import partial
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.breaker import Breaker, State
 from services.chassis.metrics import REGISTRY
-from services.orchestrator.domain import Attempt
+from services.orchestrator.domain import DOWN, REFUSED, Attempt, Outcome
 from services.orchestrator.gateway.gate import Gate
 from services.orchestrator.models.catalog import Catalog, Model
 
@@ -78,7 +79,8 @@ def initialise(catalog: Catalog) -> None:
         for scope in ("day", "artist", "run"):
             OVER_BUDGET.labels(role.name, scope)
         for model in catalog.ranked(role):
-            CALLS.labels(role.name, model.litellm_model, "ok")
+            for outcome in get_args(Outcome):
+                CALLS.labels(role.name, model.litellm_model, outcome)
             COST.labels(role.name, model.litellm_model)
             SECONDS.labels(role.name, model.litellm_model)
             for direction in ("prompt", "completion"):
@@ -90,6 +92,8 @@ def watch(catalog: Catalog, gate_of: Callable[[Model], Gate]) -> None:
     for model in catalog.models.values():
         if model.available:
             PROBES.labels(model.name)
+            for outcome in DOWN | REFUSED:
+                OPENED.labels(model.name, outcome)
             for state in State:
                 BREAKER.labels(model.name, state.value).set_function(
                     partial(_is_in, gate_of(model).breaker, state)

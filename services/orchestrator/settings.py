@@ -39,6 +39,8 @@ class Settings(ChassisSettings):
     """After so many seconds without a sign of life another replica may make a call that this one began."""
     model_url: str = "http://127.0.0.1:50080/v1"
     """Where the local model's OpenAI-compatible server is."""
+    model_api_key: SecretStr | None = None
+    """Its key, where it wants one."""
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     anthropic_api_key: SecretStr | None = Field(None, validation_alias="ANTHROPIC_API_KEY")
     gemini_api_key: SecretStr | None = Field(None, validation_alias="GEMINI_API_KEY")

@@ -9,14 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
-from prometheus_client import Counter
-
+from services.chassis import tracing
 from services.chassis.logs import get_logger
-from services.chassis.metrics import REGISTRY
+from services.release import metrics
 from services.release.errors import JobFailed, WorkerLost
 from services.release.worker import HEADER, Done, Ready, Report, Step
 
@@ -27,7 +27,6 @@ _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from services.release.worker im
 _STDERR = 2
 """Whatever a library prints in a worker goes there."""
 _log = get_logger("release.pool")
-LOST = Counter("aiartist_release_workers_lost", "Worker processes that died on their own.", registry=REGISTRY)
 
 
 class WorkerPool:
@@ -43,6 +42,7 @@ class WorkerPool:
         self._slots = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
+        self._busy = self._waiting = 0
         self._closed = False
 
     @classmethod
@@ -52,7 +52,11 @@ class WorkerPool:
         pool = cls(size, warm_up)
         try:
             pool._idle.append(pool._start())
-            yield pool
+            with (
+                metrics.WORKERS.following(lambda: {("busy",): pool._busy, ("idle",): pool.idle}),
+                metrics.WAITING.following(lambda: {(): pool._waiting}),
+            ):
+                yield pool
         finally:
             await pool._close()
 
@@ -70,15 +74,42 @@ class WorkerPool:
         """
         if kwargs:
             raise TypeError("a job takes positional arguments only")
-        async with self._slots:
+        with tracing.span(f"job {job.__name__}") as span:
+            return await self._run(span, report, job, args)
+
+    async def _run(self, span: tracing.Span, report: Report | None, job: Callable[..., T], args: Any) -> T:
+        asked = time.perf_counter()
+        async with self._slot():
             worker = await self._take()
+            span.set(waited_ms=round((time.perf_counter() - asked) * 1_000))
             try:
-                done = await worker.run(job, args, report)
+                with metrics.JOB_SECONDS.labels(job.__name__).time():
+                    done = await worker.run(job, args, report)
             except BaseException as error:
                 await self._replace(worker, lost=isinstance(error, WorkerLost))
                 raise
             self._idle.append(worker)
         return cast(T, _value(done))
+
+    @property
+    def idle(self) -> int:
+        """Workers without a job."""
+        return max(0, len(self._workers) - self._busy)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """The right to use one worker, counted."""
+        self._waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            self._slots.release()
 
     def pids(self) -> list[int]:
         """The live workers' process ids."""
@@ -104,7 +135,7 @@ class WorkerPool:
         if not self._closed:
             self._idle.append(self._start())
         if lost:
-            LOST.inc()
+            metrics.LOST.inc()
             _log.warning("a worker died and was replaced")
         await self._end(worker)
 

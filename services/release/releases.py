@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1 import audio_pb2, decision_pb2
 from aiartist.release.v1 import release_pb2
+from services.chassis import tracing
 from services.chassis.errors import AlreadyExists, FieldViolation, InvalidInput, WrongState
 from services.chassis.ids import derived_id, digest_of
 from services.chassis.logs import get_logger
@@ -141,11 +142,12 @@ class Packager:
         # The manifest comes last: what has one is whole.
         types = meta.media_types() | {layout.MANIFEST: layout.JSON}
         files = []
-        for number, (path, media_type) in enumerate(types.items()):
-            report("storing the package", number, len(types))
-            files.append(
-                await self._store.put(f"releases/{order.release_id}/{path}", package / path, media_type)
-            )
+        with tracing.span("store the package", release_id=order.release_id, files=len(types)):
+            for number, (path, media_type) in enumerate(types.items()):
+                report("storing the package", number, len(types))
+                files.append(
+                    await self._store.put(f"releases/{order.release_id}/{path}", package / path, media_type)
+                )
         return meta, files, found.digest
 
 

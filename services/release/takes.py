@@ -14,7 +14,7 @@ from services.chassis.errors import FieldViolation, InvalidInput
 from services.chassis.ids import derived_id, digest_of
 from services.chassis.logs import get_logger
 from services.chassis.metrics import REGISTRY
-from services.release import jobs
+from services.release import jobs, metrics
 from services.release.artifacts import ArtifactStore
 from services.release.catalogue import Catalogue
 from services.release.content import content_digest
@@ -108,6 +108,7 @@ class TakeProducer:
             review = await self._catalogue.judge(
                 audio_pb2.Review.FromString(rendered.review), rendered.fingerprint, but_brief=brief.id
             )
+            metrics.count_review(review)
             shown = _Shown()
             if review.passed:
                 shown = await self._present(take_id, folder, master, brief, persona, report)

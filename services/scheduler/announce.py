@@ -5,11 +5,13 @@ import asyncio
 import grpc
 
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
-from services.chassis import logs
+from services.chassis import logs, tracing
 from services.chassis.database import DATABASE_TROUBLE
 from services.chassis.errors import remote_error
 from services.chassis.notices import tidied
 from services.chassis.outage import Outage
+from services.chassis.tracing import TraceContext
+from services.scheduler import traces
 from services.scheduler.convert import decision_to_proto
 from services.scheduler.domain import Run, RunState
 from services.scheduler.records import ClosingRecord
@@ -89,7 +91,8 @@ class Announcer:
             reason=closing.reason[:MOST_REASON],
         )
         try:
-            await self._notifier.CloseApproval(request, timeout=SHORT_CALL_S)
+            with tracing.continued(traces.SERVICE, TraceContext.parse(closing.traceparent)):
+                await self._notifier.CloseApproval(request, timeout=SHORT_CALL_S)
         except grpc.aio.AioRpcError as error:
             if error.code() not in _HOPELESS:
                 raise
@@ -109,7 +112,8 @@ class Announcer:
 
     async def _tell_of(self, run: Run) -> None:
         try:
-            await self._notifier.Notify(_notice(run), timeout=SHORT_CALL_S)
+            with tracing.continued(traces.SERVICE, traces.context_of(run)):
+                await self._notifier.Notify(_notice(run), timeout=SHORT_CALL_S)
         except grpc.aio.AioRpcError as error:
             if error.code() not in _HOPELESS:
                 raise

@@ -7,13 +7,15 @@ from aiartist.release.v1 import release_pb2_grpc
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 from services.chassis.database import Database
 from services.chassis.lifecycle import App
+from services.chassis.metrics_sampling import keep_sampled
 from services.scheduler.admission import Admission
 from services.scheduler.announce import Announcer
 from services.scheduler.clock import Clock
 from services.scheduler.domain import Limits, Machine, Pipeline
 from services.scheduler.driver import Driver
+from services.scheduler.metrics import Sampler
 from services.scheduler.queue import DRIVE, RunQueue, Worker
-from services.scheduler.schema import SCHEMA
+from services.scheduler.schema import SCHEMA, known_migrations
 from services.scheduler.servicer import SchedulerServicer
 from services.scheduler.settings import Settings
 from services.scheduler.stages import Stages
@@ -31,7 +33,12 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
     app = App("scheduler", settings)
     async with app.building():
         database = await app.enter(
-            Database.open(settings.dsn(), schema=SCHEMA, pool_size=settings.db_pool_size)
+            Database.open(
+                settings.dsn(),
+                schema=SCHEMA,
+                migrations=known_migrations(),
+                pool_size=settings.db_pool_size,
+            )
         )
         artist_db = artist_db_pb2_grpc.ArtistDbServiceStub(await app.channel(settings.artist_db_addr))
         orchestrator = orchestrator_pb2_grpc.OrchestratorServiceStub(
@@ -67,6 +74,7 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         app.spawn("admission", admission.run())
         app.spawn("announcer", announcer.run(settings.scheduler_tick_s))
         app.spawn("run clock", clock.tick_runs(settings.scheduler_tick_s))
+        app.spawn("samples", keep_sampled(app.name, Sampler(database).sample, app.closing))
         app.spawn("cadence clock", clock.tick_cadence(settings.scheduler_cadence_tick_s))
         app.ready_when("database", store.ping)
         app.serve(

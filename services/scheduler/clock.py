@@ -6,12 +6,12 @@ from datetime import UTC
 import grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
-from services.chassis import logs
+from services.chassis import logs, tracing
 from services.chassis.database import DATABASE_TROUBLE
 from services.chassis.errors import remote_error
 from services.chassis.ids import new_id
 from services.chassis.outage import Outage
-from services.scheduler import metrics
+from services.scheduler import metrics, traces
 from services.scheduler.admission import Admission
 from services.scheduler.announce import Announcer
 from services.scheduler.cadence import Cadence, Regular, due_now
@@ -86,6 +86,7 @@ class Clock:
         for run in await self._store.expired(SILENCE_BATCH):
             answered = await self._store.save(self._machine.answer_silence(run))
             if answered is not None:
+                traces.tell(run, answered)
                 self._admission.wake()
                 self._announcer.wake()
                 _log.info(
@@ -96,11 +97,18 @@ class Clock:
         artists = await self._regulars()
         last_runs = await self._store.last_runs([artist.artist_id for artist in artists])
         for due in due_now(artists, last_runs, await self._store.now()):
-            run = self._machine.new(
-                new_id("run"), due.regular.artist_id, autopilot=due.regular.autopilot, started_by="cadence"
-            )
-            async with self._store.transaction() as connection:
-                started = await self._store.insert(connection, run, due_at=due.due_at)
+            run_id, artist_id = new_id("run"), due.regular.artist_id
+            with tracing.root(traces.SERVICE, "start by cadence", run_id=run_id, artist_id=artist_id) as span:
+                run = self._machine.new(
+                    run_id,
+                    artist_id,
+                    autopilot=due.regular.autopilot,
+                    started_by="cadence",
+                    traceparent=tracing.traceparent(),
+                )
+                async with self._store.transaction() as connection:
+                    started = await self._store.insert(connection, run, due_at=due.due_at)
+                span.set(outcome="started" if started else "another replica was faster")
             self._admission.wake()
             if started is not None:
                 metrics.RUNS_STARTED.labels("cadence").inc()

@@ -10,7 +10,7 @@ from services.chassis import logs
 from services.chassis.database import DATABASE_TROUBLE
 from services.chassis.errors import RemoteError
 from services.chassis.ids import new_id
-from services.scheduler import metrics
+from services.scheduler import metrics, traces
 from services.scheduler.admission import Admission
 from services.scheduler.announce import Announcer
 from services.scheduler.domain import Change, Machine, Outcome, Place, Run, RunError, StageName
@@ -65,12 +65,14 @@ class Driver:
             logs.bind_context(run_id=run.id, artist_id=run.artist_id),
             metrics.RUNS_IN_HAND.track_inprogress(),
         ):
-            step: Run | None = await self._save(self._machine.begin(run))
+            step: Run | None = await self._save(run, self._machine.begin(run))
             while step is not None and step.place is Place.HELD:
                 if self._closing.is_set():
                     raise HandBack
                 try:
-                    step = await self._save(await self._one_stage(step))
+                    with traces.tried(step):
+                        change = await self._one_stage(step)
+                    step = await self._save(step, change)
                 except _TakenAway:
                     # Whoever changed it made a job where it goes on; a second one would only disturb.
                     _log.info("the run was changed while its stage ran; leaving it to them")
@@ -113,11 +115,12 @@ class Driver:
             if stage.cancel():
                 await asyncio.gather(stage, return_exceptions=True)
 
-    async def _save(self, change: Change) -> Run | None:
+    async def _save(self, before: Run, change: Change) -> Run | None:
         saved = await self._store.save(change)
         if saved is None:
             _log.info("the run was changed by somebody else; leaving it to them")
             return None
+        traces.tell(before, saved)
         if saved.place is not Place.HELD:
             self._admission.wake()
         if saved.state.final:

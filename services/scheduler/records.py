@@ -85,6 +85,8 @@ class ClosingRecord:
     content_digest: str
     decision: Decision | None
     reason: str
+    traceparent: str = ""
+    """The run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def run_of(row: asyncpg.Record) -> Run:
         updated_at=row["updated_at"],
         on_silence=_silence_of(row),
         approval_expires_at=row["approval_expires_at"],
+        traceparent=row["traceparent"] or "",
     )
 
 
@@ -139,6 +142,7 @@ def closing_of(row: asyncpg.Record) -> ClosingRecord:
         row["content_digest"],
         _decision_of(row),
         row["reason"],
+        row["traceparent"] or "",
     )
 
 

@@ -7,14 +7,20 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 from services.chassis.database import explained
-from services.chassis.migrations import migrate
+from services.chassis.migrations import migrate, read_folder
 
 SCHEMA = "scheduler"
+_FOLDER = Path(__file__).parent / "sql" / "migrations"
+
+
+def known_migrations() -> int:
+    """How many migrations this code knows, and needs."""
+    return len(read_folder(_FOLDER))
 
 
 async def migrate_schema(dsn: str) -> list[str]:
     """Brings the schema up to date; the names of what was applied."""
-    applied = await migrate(dsn, schema=SCHEMA, folder=Path(__file__).parent / "sql" / "migrations")
+    applied = await migrate(dsn, schema=SCHEMA, folder=_FOLDER)
     async with explained(dsn):
         connection = await asyncpg.connect(dsn, server_settings={"search_path": SCHEMA})
     try:

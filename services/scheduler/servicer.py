@@ -9,13 +9,14 @@ import grpc
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from aiartist.common.v1 import decision_pb2
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
+from services.chassis import tracing
 from services.chassis.clients import deadline_s
 from services.chassis.database import Connection
 from services.chassis.errors import FieldViolation, InvalidInput, NotFound, WrongState, remote_error
 from services.chassis.idempotency import once
 from services.chassis.ids import new_id
 from services.chassis.paging import page_request
-from services.scheduler import metrics
+from services.scheduler import metrics, traces
 from services.scheduler.admission import Admission
 from services.scheduler.announce import Announcer
 from services.scheduler.convert import run_to_proto, state_from_proto, status_to_proto, verdict_from_proto
@@ -87,6 +88,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
                 started_by="operator",
                 note=request.note,
                 takes=request.takes,
+                traceparent=tracing.traceparent(),
             )
             started = await self._store.insert(connection, run)
             assert started is not None, "only a due time can be taken"
@@ -210,14 +212,19 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     ) -> Response:
         """One step of one run, under its lock, once for each request id."""
 
+        steps: list[tuple[Run, Run]] = []
+
         async def effect(connection: Connection) -> Response:
             run = _found(await self._store.lock(connection, request.run_id), request.run_id)
             saved = await self._store.write(connection, step(run))
             assert saved is not None, "the run is locked"
+            steps.append((run, saved))
             return response_type(run=run_to_proto(saved))
 
         async with self._store.transaction() as connection:
             response = await once(connection, request, response_type, lambda: effect(connection))
+        for before, after in steps:
+            traces.tell_of_call(before, after)
         self._admission.wake()
         self._announcer.wake()
         return response

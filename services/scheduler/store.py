@@ -64,8 +64,8 @@ class Store:
             WITH started AS (
                 INSERT INTO runs
                     (id, artist_id, state, stage, place, autopilot, started_by, note, due_at, events,
-                     takes_wanted, takes_left)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11)
+                     takes_wanted, takes_left, traceparent)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, nullif($12, ''))
                 ON CONFLICT (artist_id, due_at) WHERE due_at IS NOT NULL DO NOTHING
                 RETURNING *
             ), told AS (
@@ -76,7 +76,7 @@ class Store:
             SELECT * FROM started
             """,
             run.id, run.artist_id, run.state, run.stage, run.place, run.autopilot, run.started_by, run.note,
-            due_at, run.takes_wanted, run.takes_left,
+            due_at, run.takes_wanted, run.takes_left, run.traceparent,
         )  # fmt: skip
         return None if row is None else run_of(row)
 
@@ -189,7 +189,13 @@ class Store:
     async def untold_closings(self, limit: int) -> list[ClosingRecord]:
         """Questions that are over and of which notifier has not been told, the first one first."""
         async with self._database.acquire() as connection:
-            rows = await connection.fetch("SELECT * FROM run_closings ORDER BY id LIMIT $1", limit)
+            rows = await connection.fetch(
+                """
+                SELECT c.*, r.traceparent FROM run_closings c JOIN runs r ON r.id = c.run_id
+                ORDER BY c.id LIMIT $1
+                """,
+                limit,
+            )
         return [closing_of(row) for row in rows]
 
     async def forget_closings(self, closings: Sequence[ClosingRecord]) -> None:

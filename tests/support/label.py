@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from pydantic import SecretStr
 
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
 from aiartist.common.v1 import persona_pb2
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
+from services.chassis.clients import open_channel
+from services.chassis.settings import ChassisSettings
 from tests.support.processes import clean_environment, ports_environment
 
 FINAL_STATES = {
@@ -53,10 +56,14 @@ class Label:
 
     environment: Mapping[str, str]
     catalog: Path
+    token: str = ""
+    """What it shows to platforms that want one."""
     _channels: list[grpc.aio.Channel] = field(default_factory=list)
 
     def _channel(self, service: str) -> grpc.aio.Channel:
-        channel = grpc.aio.insecure_channel(self.environment[f"AIARTIST_{service.upper()}_ADDR"])
+        token = SecretStr(self.token) if self.token else None
+        settings = ChassisSettings(token=token, ship_errors=False)
+        channel = open_channel(self.environment[f"AIARTIST_{service.upper()}_ADDR"], settings)
         self._channels.append(channel)
         return channel
 

@@ -65,19 +65,20 @@ def ports_environment() -> dict[str, str]:
 
 
 class Process:
-    """One `aiartist serve` process."""
+    """One `aiartist serve` process, of this tree or of another version's."""
 
-    def __init__(self, target: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, target: str, environment: Mapping[str, str], log: Path, tree: Path = REPO) -> None:
         self.target = target
-        self.environment = environment
+        self.environment = {**environment, "PYTHONPATH": f"{tree}:{tree / 'gen'}"}
         self.log = log
+        self._tree = tree
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "cli", "serve", "--target", self.target,
-                env=dict(self.environment), cwd=REPO,
+                env=self.environment, cwd=self._tree,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 
@@ -132,9 +133,11 @@ def _scrape(url: str) -> str:
 
 
 @asynccontextmanager
-async def process(target: str, environment: Mapping[str, str], log: Path) -> AsyncIterator[Process]:
+async def process(
+    target: str, environment: Mapping[str, str], log: Path, tree: Path = REPO
+) -> AsyncIterator[Process]:
     """A started process that is ended with the test, whatever happens."""
-    running = Process(target, environment, log)
+    running = Process(target, environment, log, tree)
     await running.start()
     try:
         yield running

@@ -12,9 +12,10 @@ from aiartist.common.v1 import audio_pb2, progress_pb2
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
 from aiartist.orchestrator.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 from aiartist.release.v1 import release_pb2, release_pb2_grpc
+from services.chassis import tracing
 from services.chassis.chain import Chain
 from services.chassis.errors import AppError, NotFound
-from services.chassis.layers import ErrorsToStatus
+from services.chassis.layers import ErrorsToStatus, Tracing
 
 
 class Peers(
@@ -166,8 +167,10 @@ class Peers(
 
 @asynccontextmanager
 async def serve_peers(peers: Peers, port: int = 0) -> AsyncIterator[str]:
-    """All four on one address while the block runs."""
-    server = grpc.aio.server(interceptors=[Chain([ErrorsToStatus()])], options=[("grpc.so_reuseport", 0)])
+    """All four on one address while the block runs; traced as `peers` where this process is."""
+    tracer = tracing.tracer("peers")
+    layers = [*([] if tracer is None else [Tracing(tracer)]), ErrorsToStatus()]
+    server = grpc.aio.server(interceptors=[Chain(layers)], options=[("grpc.so_reuseport", 0)])
     artist_db_pb2_grpc.add_ArtistDbServiceServicer_to_server(peers, server)
     notifier_pb2_grpc.add_NotifierServiceServicer_to_server(peers, server)
     orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server(peers, server)

@@ -194,7 +194,10 @@ async def closing_of(connection: Connection, run_id: str, content_digest: str) -
 
 async def forget_closings(connection: Connection) -> None:
     """Drops what was told a month ago: its question has come long since."""
-    await connection.execute("DELETE FROM closings WHERE told_at < clock_timestamp() - interval '30 days'")
+    # The time in a query of its own: an index is not searched by what may change from row to row.
+    await connection.execute(
+        "DELETE FROM closings WHERE told_at < (SELECT clock_timestamp()) - interval '30 days'"
+    )
 
 
 async def remind_of_due(
@@ -210,19 +213,22 @@ async def remind_of_due(
         """
         WITH due AS (
             SELECT message_id FROM approvals
-            WHERE closed_at IS NULL AND remind_at <= clock_timestamp() + make_interval(secs => $2)
-                AND EXISTS (
-                    SELECT FROM approvals WHERE closed_at IS NULL AND remind_at <= clock_timestamp()
-                )
+            WHERE closed_at IS NULL
+                -- In a query of its own: an index is not searched by what may change from row to row.
+                AND remind_at <= (SELECT clock_timestamp()) + make_interval(secs => $2)
+                AND (
+                    SELECT min(remind_at) FROM approvals WHERE closed_at IS NULL AND remind_at IS NOT NULL
+                ) <= (SELECT clock_timestamp())
                 AND NOT EXISTS (
                     SELECT FROM messages
-                    WHERE kind = 'reminder' AND created_at > clock_timestamp() - make_interval(secs => $2)
+                    WHERE kind = 'reminder'
+                        AND created_at > (SELECT clock_timestamp()) - make_interval(secs => $2)
                 )
             FOR UPDATE SKIP LOCKED
         ), reminded AS (
             UPDATE approvals SET reminders = reminders + 1,
                 remind_at = clock_timestamp() + make_interval(secs => $1)
-            WHERE message_id IN (SELECT message_id FROM due)
+            WHERE message_id = ANY (ARRAY(SELECT message_id FROM due))
             RETURNING *
         )
         SELECT *, count(*) OVER () AS reminded FROM reminded ORDER BY asked_at, message_id LIMIT 20

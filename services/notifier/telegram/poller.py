@@ -58,6 +58,10 @@ class Poller:
 
     async def run(self) -> None:
         """Polls whenever nobody else does, until the service closes."""
+        with metrics.MAY_POLL.track_inprogress():
+            await self._run()
+
+    async def _run(self) -> None:
         while not self._closing.is_set():
             try:
                 if await self._take_lease():

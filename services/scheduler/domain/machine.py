@@ -75,7 +75,15 @@ class Machine:
         self._limits = limits
 
     def new(
-        self, id: str, artist_id: str, *, autopilot: bool, started_by: str, note: str = "", takes: int = 0
+        self,
+        id: str,
+        artist_id: str,
+        *,
+        autopilot: bool,
+        started_by: str,
+        note: str = "",
+        takes: int = 0,
+        traceparent: str = "",
     ) -> Run:
         """A run that waits for its first place; `takes` 0: as many as the limits say."""
         return Run(
@@ -88,6 +96,7 @@ class Machine:
             note=note,
             takes_wanted=takes or self._limits.takes,
             takes_left=takes or self._limits.takes,
+            traceparent=traceparent,
         )
 
     def begin(self, run: Run) -> Change:

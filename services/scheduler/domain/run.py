@@ -143,6 +143,8 @@ class Run:
     """As the artist was set when a person was asked last; None before."""
     approval_expires_at: datetime | None = None
     """When silence is answered; None where it holds."""
+    traceparent: str = ""
+    """Of what started it; empty: nobody traced that."""
 
     @property
     def request_id(self) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 import grpc
 import pytest
 
+from services.chassis import server
 from services.chassis.clients import MAX_MESSAGE_BYTES, open_channel
 from services.chassis.settings import ChassisSettings
 from tests.support.echo_service import Echo, EchoRequest, EchoStub, add_to_server, build, running_echo
 from tests.support.processes import free_port
 
 REQUEST = EchoRequest(text="hi")
+TRIED_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 class FailsAtFirst:
@@ -31,8 +33,11 @@ class FailsAtFirst:
 
 @pytest.mark.parametrize("method", ["Say", "Repeat"])
 @pytest.mark.parametrize("times", [1, 3])
-async def test_a_service_that_is_away_for_a_moment_is_asked_again(method: str, times: int) -> None:
-    act = FailsAtFirst(times, grpc.StatusCode.UNAVAILABLE)
+@pytest.mark.parametrize("code", TRIED_AGAIN, ids=lambda code: code.name)
+async def test_a_service_that_is_away_for_a_moment_is_asked_again(
+    code: grpc.StatusCode, method: str, times: int
+) -> None:
+    act = FailsAtFirst(times, code)
     async with running_echo(act) as running:
         running.echo.answers = range(1)
         assert await running.stub.call(method, REQUEST, timeout=60) == ["done"]
@@ -50,7 +55,7 @@ async def test_a_service_that_stays_away_is_given_up() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)],
+    [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, *TRIED_AGAIN)],
     ids=lambda code: code.name,
 )
 async def test_no_other_status_is_tried_again(code: grpc.StatusCode) -> None:
@@ -175,3 +180,26 @@ async def test_pings_that_come_in_a_bunch_end_no_call() -> None:
         grpc.aio.insecure_channel(f"127.0.0.1:{running.app.port}", options=hasty) as channel,
     ):
         assert await EchoStub(channel).call("Say", REQUEST, timeout=60) == ["done"]
+
+
+async def test_a_connection_that_is_renewed_breaks_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = [option for option in server._OPTIONS if option[0] != "grpc.max_connection_age_ms"]
+    monkeypatch.setattr(server, "_OPTIONS", [*fast, ("grpc.max_connection_age_ms", 100)])
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    peers = set()
+
+    async def act(request: Any, context: Any) -> str:
+        peers.add(context.peer())
+        if request.text == "long":
+            begun.set()
+            await go_on.wait()
+        return str(request.text)
+
+    async with running_echo(act) as running:
+        long = asyncio.create_task(running.stub.call("Say", EchoRequest(text="long"), timeout=60))
+        await begun.wait()
+        async with asyncio.timeout(30):
+            while len(peers) < 3:
+                assert await running.stub.call("Say", REQUEST, timeout=10) == ["hi"]
+        go_on.set()
+        assert await long == ["long"]

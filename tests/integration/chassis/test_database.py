@@ -205,3 +205,16 @@ async def test_a_ping_goes_to_the_server_and_back(database: Database, url: str) 
                 break
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await asyncio.sleep(0)
+
+
+async def test_a_database_that_is_older_than_the_code_is_refused(url: str) -> None:
+    with pytest.raises(SetupError, match="older than this version: echo has 1 of 2 migrations"):
+        async with Database.open(url, schema="echo", migrations=2):
+            pytest.fail("code that needs a table must not meet a database without it")
+
+
+async def test_a_database_that_a_newer_version_migrated_is_taken(url: str, tmp_path: Path) -> None:
+    (tmp_path / "0002_titles.sql").write_text("ALTER TABLE songs ADD COLUMN title text")
+    await migrate(url, schema="echo", folder=tmp_path)
+    async with Database.open(url, schema="echo", migrations=1) as opened:
+        await opened.ping()

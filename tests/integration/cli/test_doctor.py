@@ -20,12 +20,14 @@ MODELS = '{"data": [{"id": "smollm2"}]}'
 
 
 @asynccontextmanager
-async def model_server(body: str = MODELS, status: str = "200 OK") -> AsyncIterator[str]:
-    """A model server as far as `GET /v1/models` goes."""
+async def model_server(body: str = MODELS, status: str = "200 OK", key: str = "") -> AsyncIterator[str]:
+    """A model server as far as `GET /v1/models` goes; with a key, for those who know it."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
         found = status if request.startswith(b"GET /v1/models ") else "404 Not Found"
+        if key and f"authorization: bearer {key}\r\n" not in request.decode().lower():
+            found = "401 Unauthorized"
         writer.write(
             f"HTTP/1.1 {found}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
         )
@@ -161,6 +163,17 @@ async def test_a_model_server_that_answers_rubbish_fails(body: str, status: str,
     model_check = by_name(done)["local model"]
     assert model_check["status"] == "fail"
     assert expected in model_check["detail"]
+
+
+async def test_a_model_server_that_wants_a_key_is_shown_it():
+    async with model_server(key="a-key-of-ours") as model:
+        without = await invoke("doctor", "--json", env={"AIARTIST_MODEL_URL": model})
+        knowing = {"AIARTIST_MODEL_URL": model, "AIARTIST_MODEL_API_KEY": "a-key-of-ours"}
+        with_it = await invoke("doctor", "--json", env=knowing)
+    refused = by_name(without)["local model"]
+    assert "answers 401" in refused["detail"]
+    assert refused["remedy"] == "set AIARTIST_MODEL_API_KEY"
+    assert by_name(with_it)["local model"]["status"] == "pass"
 
 
 async def test_with_a_provider_key_the_local_model_is_only_missed_and_the_key_never_shown():

@@ -13,6 +13,7 @@ from services.chassis.errors import DependencyUnavailable, remote_error
 from services.error_analyzer.app import build
 from services.error_analyzer.settings import Settings
 from tests.support.error_store import MemoryErrorStore, error_store
+from tests.support.metrics import metric
 
 
 @dataclass
@@ -177,3 +178,14 @@ async def test_where_artist_db_is_gone_the_sender_may_try_again():
 def test_the_analyzer_never_ships_its_errors_to_itself(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIARTIST_SHIP_ERRORS", "true")
     assert Settings.load().ship_errors is False
+
+
+async def test_errors_are_counted_by_service_and_strangers_names_make_no_series(analyzer: RunningAnalyzer):
+    def taken(service: str) -> float | None:
+        return metric("aiartist_error_analyzer_events_total", service=service)
+
+    ours, others = taken("release") or 0.0, taken("other") or 0.0
+    sent = [event(service="release"), event(service="release"), event(service="a-client-s-idea")]
+    await analyzer.stub.IngestErrors(batch(*sent, request_id="ship-metrics"))
+    assert (taken("release"), taken("other")) == (ours + 2, others + 1)
+    assert taken("a-client-s-idea") is None

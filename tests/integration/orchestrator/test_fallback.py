@@ -96,6 +96,24 @@ async def test_the_next_model_answers_when_nobody_listens(
     assert [attempt.outcome for attempt in answer.attempts] == ["unreachable", "ok"]
 
 
+async def test_a_role_whose_models_all_lack_their_keys_is_no_outage(start: Any) -> None:
+    models = """
+    [models.keyed]
+    litellm_model = "openai/keyed"
+    api_key_env = "KEYED_API_KEY"
+    plan = "large"
+    [roles.songwriter]
+    models = ["keyed"]
+    """
+    orchestrator = await start(models)
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await orchestrator.ask()
+    error = remote_error(failed.value)
+    # Not UNAVAILABLE: no alert wakes anybody, and nobody tries again.
+    assert error.remote_code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.remote_reason == "ERROR_REASON_MODELS_EXHAUSTED"
+
+
 async def test_when_all_fail_the_caller_is_told_why_model_by_model(orchestrator: Any) -> None:
     orchestrator.upstream.usual = {"first": Status(500), "second": Say("")}
     with pytest.raises(grpc.aio.AioRpcError) as failed:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from aiartist.common.v1 import persona_pb2
 from services.chassis.errors import SetupError
@@ -64,6 +65,19 @@ async def test_the_local_model_writes_a_song_that_its_artist_could_sing(
     (use,) = song.model_uses
     assert use.completion_tokens > 100
     assert use.cost_micro_usd == 0
+
+
+async def test_with_a_key_it_answers_only_who_knows_it() -> None:
+    key = "a-key-of-our-own-1"
+    question = {"messages": [{"role": "user", "content": "Hi."}], "max_tokens": 1}
+    async with (
+        LocalModel(Settings(port=0, model_threads=1, model_api_key=SecretStr(key))) as model,
+        httpx.AsyncClient(trust_env=False, timeout=60) as client,
+    ):
+        place = f"{model.url}/chat/completions"
+        assert (await client.post(place, json=question)).status_code == 401
+        known = {"Authorization": f"Bearer {key}"}
+        assert (await client.post(place, json=question, headers=known)).status_code == 200
 
 
 async def test_answers_under_way_are_cut_off_when_the_model_is_closed() -> None:

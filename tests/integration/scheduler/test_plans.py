@@ -107,7 +107,7 @@ PLANS: dict[str, tuple[Work, str, set[str]]] = {
     "which questions are to be closed": (
         lambda store: store.untold_closings(50),
         "FROM run_closings",
-        {"run_closings_pkey"},
+        {"run_closings_pkey", "runs_pkey"},
     ),
     "which were closed": (
         lambda store: store.forget_closings([CLOSING]),

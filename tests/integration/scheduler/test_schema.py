@@ -13,7 +13,7 @@ from services.scheduler.settings import Settings
 
 
 async def test_an_empty_database_gets_everything_and_nothing_the_second_time(empty_database_url: str) -> None:
-    assert await migrate_schema(empty_database_url) == ["0001_runs", "0002_people", "pgqueuer"]
+    assert await migrate_schema(empty_database_url) == ["0001_runs", "0002_people", "0003_traces", "pgqueuer"]
     assert await migrate_schema(empty_database_url) == []
 
 
@@ -22,6 +22,7 @@ async def test_several_at_once_make_it_once(empty_database_url: str) -> None:
     assert sorted(name for names in applied for name in names) == [
         "0001_runs",
         "0002_people",
+        "0003_traces",
         "pgqueuer",
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.chassis.logs import mask_text
@@ -197,6 +197,7 @@ def test_words_alone_stay(words: str):
     assert redact(words) == words
 
 
+@example(name="password", secret="A00000000000", joint=":\n    ", tail="=0")
 @given(name=NAMES, secret=SECRETS, joint=JOINTS, tail=st.text())
 def test_whatever_follows_the_name_of_a_secret_is_taken_out(name: str, secret: str, joint: str, tail: str):
     assert secret not in redact(f"before {name}{joint}{secret} {tail.replace(secret, '')}")

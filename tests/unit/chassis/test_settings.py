@@ -164,3 +164,31 @@ def test_no_way_to_print_settings_shows_a_secret() -> None:
         assert secret not in shown
     assert public["host"] == "127.0.0.1"
     assert public["tokens"]
+
+
+def test_what_stands_in_no_variable_is_read_from_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "aiartist_tokens").write_text(TOKENS + "\n")
+    (tmp_path / "aiartist_log_level").write_text("debug\n")
+    (tmp_path / "aiartist_echo_port").write_text("50123")
+    (tmp_path / "aiartist_token").write_text("\n")
+    settings = load(monkeypatch, SECRETS_DIR=str(tmp_path), LOG_LEVEL="warning")
+    assert settings.tokens is not None
+    assert settings.tokens.get_secret_value() == TOKENS
+    assert (settings.port, settings.log_level, settings.token) == (50123, "warning", None)
+
+
+def test_a_folder_of_secrets_that_is_not_there_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(SetupError, match=r"AIARTIST_SECRETS_DIR: .*/none is no folder"):
+        load(monkeypatch, SECRETS_DIR=str(tmp_path / "none"))
+
+
+def test_a_wrong_value_in_a_file_is_told_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "aiartist_tokens").write_text("nonsense")
+    with pytest.raises(SetupError, match="AIARTIST_TOKENS: entry 1 must be name:role:token"):
+        load(monkeypatch, SECRETS_DIR=str(tmp_path))

@@ -1,6 +1,7 @@
 """Settings come from the environment, and what is wrong with one is told by its name."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_an_address_may_be_a_name_an_ip_or_a_socket(monkeypatch: pytest.MonkeyPa
     assert settings.load().scheduler_addr == address
 
 
-@pytest.mark.parametrize("address", ["scheduler", "http://x:1", "x:0", "x:70000", "x:y", ""])
+@pytest.mark.parametrize("address", ["scheduler", "http://x:1", "x:0", "x:70000", "x:y", " "])
 def test_a_wrong_address_is_told_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch, address: str):
     monkeypatch.setenv("AIARTIST_SCHEDULER_ADDR", address)
     with pytest.raises(SettingsProblem) as error:
@@ -72,3 +73,19 @@ def test_providers_with_a_key_are_known_by_name_only(monkeypatch: pytest.MonkeyP
     keys = ProviderKeys()
     assert keys.present() == ["openai"]
     assert "sk-123" not in repr(keys)
+
+
+def test_the_command_line_reads_the_files_of_secrets_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "aiartist_token").write_text("the-owner-s-token\n")
+    monkeypatch.setenv("AIARTIST_SECRETS_DIR", str(tmp_path))
+    token = settings.load().token
+    assert token is not None
+    assert token.get_secret_value() == "the-owner-s-token"
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("AIARTIST_SECRETS_DIR", str(tmp_path / "none"))
+    for load in (settings.load, settings.load_what_can_be):
+        with pytest.raises(SettingsProblem) as error:
+            load()
+        assert list(error.value.reasons) == ["AIARTIST_SECRETS_DIR"]

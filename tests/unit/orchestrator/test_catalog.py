@@ -37,6 +37,13 @@ def test_the_local_model_is_last_in_every_list_and_where_the_settings_say(tmp_pa
     assert catalog.models["local"].api_base == "http://127.0.0.1:7/v1"
 
 
+def test_the_local_model_s_key_is_shown_to_it_alone(tmp_path: Path) -> None:
+    key = SecretStr("a-key-of-our-own-1")
+    catalog = read_catalog(settings(tmp_path, model_api_key=key))
+    shown = {name for name, model in catalog.models.items() if model.api_key == key}
+    assert shown == {"local"}
+
+
 def test_a_key_brings_its_models_in(tmp_path: Path) -> None:
     catalog = read_catalog(settings(tmp_path, mistral_api_key=SecretStr("m" * 20)))
     assert [model.name for model in catalog.ranked(catalog.roles["songwriter"])] == ["mistral", "local"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.errors import SetupError
+from services.orchestrator.local_model import Settings
 from services.orchestrator.local_model.server import compute_threads, model_file
 
 
@@ -31,3 +32,13 @@ def test_it_leaves_one_processor_to_the_rest_and_takes_eight_at_most(monkeypatch
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=processors: set(range(n)))
         assert compute_threads(None) == threads
     assert compute_threads(5) == 5
+
+
+def test_beyond_loopback_it_wants_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIARTIST_MODEL_HOST", "0.0.0.0")
+    with pytest.raises(
+        SetupError, match=r"AIARTIST_MODEL_HOST: 0\.0\.0\.0 is not loopback: set AIARTIST_MODEL_API_KEY"
+    ):
+        Settings.load()
+    monkeypatch.setenv("AIARTIST_MODEL_API_KEY", "a-key-of-our-own-1")
+    assert Settings.load().model_host == "0.0.0.0"

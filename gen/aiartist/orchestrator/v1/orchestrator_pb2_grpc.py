@@ -32,9 +32,9 @@ class OrchestratorServiceStub:
     answer comes back, also after a crash.
 
     Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
-    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
-    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
-    with another question before.
+    the list gave a usable answer, FAILED_PRECONDITION with the same reason when none of the list has its
+    key; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next call would not fit a budget;
+    ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came with another question before.
     """
 
     def __init__(self, channel):
@@ -77,9 +77,9 @@ class OrchestratorServiceServicer:
     answer comes back, also after a crash.
 
     Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
-    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
-    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
-    with another question before.
+    the list gave a usable answer, FAILED_PRECONDITION with the same reason when none of the list has its
+    key; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next call would not fit a budget;
+    ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came with another question before.
     """
 
     def Generate(self, request, context):
@@ -161,9 +161,9 @@ class OrchestratorService:
     answer comes back, also after a crash.
 
     Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
-    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
-    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
-    with another question before.
+    the list gave a usable answer, FAILED_PRECONDITION with the same reason when none of the list has its
+    key; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next call would not fit a budget;
+    ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came with another question before.
     """
 
     @staticmethod

@@ -19,9 +19,9 @@ class OrchestratorServiceStub:
     answer comes back, also after a crash.
 
     Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
-    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
-    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
-    with another question before.
+    the list gave a usable answer, FAILED_PRECONDITION with the same reason when none of the list has its
+    key; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next call would not fit a budget;
+    ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came with another question before.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -45,9 +45,9 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
     answer comes back, also after a crash.
 
     Errors of every RPC that asks: UNAVAILABLE with `ERROR_REASON_MODELS_EXHAUSTED` when no model of
-    the list gave a usable answer; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next
-    call would not fit a budget; ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came
-    with another question before.
+    the list gave a usable answer, FAILED_PRECONDITION with the same reason when none of the list has its
+    key; FAILED_PRECONDITION with `ERROR_REASON_BUDGET_SPENT` when the next call would not fit a budget;
+    ALREADY_EXISTS with `ERROR_REASON_REQUEST_ID_REUSED` when the id came with another question before.
     """
 
     @_abc_1.abstractmethod

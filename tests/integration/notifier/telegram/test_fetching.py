@@ -12,6 +12,7 @@ from services.notifier.store import updates
 from services.notifier.telegram.poller import AT_MOST_EVERY_S, LEASE, LEASE_S
 from tests.integration.notifier.telegram.conftest import CHAT, VERA, Bed, Start
 from tests.support.fake_telegram import FakeTelegram, Status
+from tests.support.metrics import metric
 
 SECRET = "a-secret-of-telegram-0123"
 
@@ -156,3 +157,13 @@ async def test_a_server_that_does_not_wait_is_not_asked_all_the_time(notifier: S
         await bed.telegram.until(lambda: bed.telegram.calls["getUpdates"] >= before + 4)
         # The pause is a quarter of a second; the first of the four may have been under way.
         assert loop.time() - began >= 3 * AT_MOST_EVERY_S
+
+
+async def test_who_may_poll_and_who_does_is_told(notifier: Start) -> None:
+    async with notifier() as bed, notifier():
+        await answered(bed)
+        # Two replicas share this process's registry: both may, and one of them does.
+        assert metric("aiartist_notifier_may_poll") == 2
+        assert metric("aiartist_notifier_polling") == 1
+    assert metric("aiartist_notifier_may_poll") == 0
+    assert metric("aiartist_notifier_polling") == 0

@@ -1,0 +1,82 @@
+"""What Prometheus can ask artist_db: gauges of the database, the same in every replica."""
+
+from dataclasses import dataclass
+from itertools import product
+
+from prometheus_client import Gauge
+
+from services.artist_db.domain.budgets import Limits, Scope
+from services.artist_db.domain.errors import NEW, STATUSES
+from services.artist_db.domain.lifecycle import State
+from services.artist_db.store import budgets, tallies
+from services.chassis.database import Database
+from services.chassis.metrics import OTHER, REGISTRY, SERVICE_LABELS
+
+ARTISTS = Gauge("aiartist_artist_db_artists", "Artists, by state.", ("state",), registry=REGISTRY)
+RELEASES = Gauge(
+    "aiartist_artist_db_releases",
+    "Releases, by state: packaged, published (it stands at a target), taken_down.",
+    ("state",),
+    registry=REGISTRY,
+)
+ERROR_GROUPS = Gauge(
+    "aiartist_artist_db_error_groups",
+    "Error groups by status and service, of the 10,000 seen last; one of several services counts in each.",
+    ("status", "service"),
+    registry=REGISTRY,
+)
+SPENT = Gauge(
+    "aiartist_artist_db_spent_micro_usd",
+    "What was spent on models, in millionths of a US dollar; of today (UTC).",
+    ("scope",),
+    registry=REGISTRY,
+)
+HELD = Gauge(
+    "aiartist_artist_db_held_micro_usd",
+    "What is held for calls under way, in millionths of a US dollar; of today (UTC).",
+    ("scope",),
+    registry=REGISTRY,
+)
+BUDGET = Gauge(
+    "aiartist_artist_db_budget_micro_usd",
+    "What may be spent on models, in millionths of a US dollar; 0: nothing.",
+    ("scope",),
+    registry=REGISTRY,
+)
+
+_STATES = {
+    "artists": (ARTISTS, [state.lower() for state in State]),
+    "releases": (RELEASES, ["packaged", "published", "taken_down"]),
+}
+for _gauge, _states in _STATES.values():
+    for _state in _states:
+        _gauge.labels(_state)
+for _status, _service in product(STATUSES, SERVICE_LABELS):
+    ERROR_GROUPS.labels(_status, _service)
+for _gauge in (SPENT, HELD, BUDGET):
+    _gauge.labels("day")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Looks up what the gauges tell."""
+
+    database: Database
+    limits: Limits
+
+    async def sample(self) -> None:
+        """Sets the gauges; none where the database fails."""
+        async with self.database.acquire() as connection:
+            counted = await tallies.tallies(connection)
+            accounts = await budgets.accounts(connection, artist_id="", run_id="", limits=self.limits)
+            groups = await tallies.error_groups(connection, new=NEW, services=SERVICE_LABELS, other=OTHER)
+        by_state = {(tally.what, tally.state.lower()): tally.number for tally in counted}
+        for what, (gauge, states) in _STATES.items():
+            for state in states:
+                gauge.labels(state).set(by_state.get((what, state), 0))
+        for key in product(STATUSES, SERVICE_LABELS):
+            ERROR_GROUPS.labels(*key).set(groups.get(key, 0))
+        (day,) = [account for account in accounts if account["scope"] == Scope.DAY]
+        SPENT.labels("day").set(day["spent_micro_usd"])
+        HELD.labels("day").set(day["held_micro_usd"])
+        BUDGET.labels("day").set(day["limit_micro_usd"])
