@@ -9,13 +9,17 @@ ARTIST ?= examples/artists/nova-vale.yaml
 # The first Python on the path that is new enough.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+# Those that one Dockerfile makes: the six services, the local model, and the operator's commands.
+IMAGES := scheduler artist_db orchestrator release notifier error_analyzer model cli
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOS = $(shell cd protos && find aiartist -name '*.proto' | sort)
 
 .PHONY: help demo up test lint format protos protos-baseline bench bench-orchestrator \
-	bench-release test-songs doctor lock clean
+	bench-release bench-scaling test-songs test-containers k8s-check k8s-rules alerts-test dashboards-test \
+	dashboards doctor images version secrets operator-token lock clean
 
 help: ## List every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/runtime ## Make a real release, with no keys (ARTIST=file.yaml: your own; VIDEO=landscape,portrait)
 	@$(if $(VIDEO),AIARTIST_RELEASE_VIDEO="$(VIDEO)") $(BIN)/aiartist demo --artist "$(ARTIST)"
@@ -61,6 +65,48 @@ bench-release: $(VENV)/dev $(VENV)/bench-release/installed ## Measure music, rev
 test-songs: $(VENV)/dev ## Make 40 songs from 40 briefs over all genres and measure them
 	@$(BIN)/python -m pytest -m songs -q -s tests/songs
 
+k8s-check: $(VENV)/dev ## Render deploy/k8s, check every object, roll services over
+	@$(BIN)/python -m pytest -m k8s -n 2 --dist worksteal tests/k8s
+
+k8s-rules: $(VENV)/dev ## Write the alert rules for the Prometheus operator
+	@$(BIN)/python -m deploy.k8s.prometheus_rules
+
+alerts-test: $(VENV)/dev $(VENV)/prometheus/installed ## Ask promtool about deploy/prometheus: silent before, firing after
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/prometheus/usr/bin" $(BIN)/python -m pytest -m alerts -q tests/alerts
+
+dashboards: $(VENV)/dev ## Write deploy/grafana/json from its code
+	@$(BIN)/python -m deploy.grafana.build
+
+dashboards-test: $(VENV)/dev $(VENV)/prometheus/installed ## Ask every query of every dashboard of a real run
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/prometheus/usr/bin" $(BIN)/python -m pytest -m dashboards -q tests/dashboards
+
+test-containers: $(VENV)/dev ## Build the images and run the platform in them, kills included (needs Docker)
+	@docker info >/dev/null 2>&1 || { echo "no Docker engine answers \`docker info\`: start one \
+	(tests/containers/engine.sh start), then run this again" >&2; exit 1; }
+	@# The machine's own network is the one that is known to reach a package index.
+	@$(MAKE) -s images BUILD_FLAGS="--network $(or $(BUILD_NETWORK),host)"
+	@$(BIN)/python -m pytest -m containers -q tests/containers
+
+bench-scaling: $(VENV)/dev ## Measure what artists, runs and songs cost: bytes, seconds, queries
+	@$(BIN)/python -m tests.bench scaling
+
+version: ## Show the version that images are tagged with
+	@echo $(VERSION)
+
+images: ## Build the container images (needs Docker; BUILD_FLAGS="--network host": passed on)
+	@for service in $(IMAGES); do \
+		echo "aiartist/$$service:$(VERSION)"; \
+		docker build --quiet $(BUILD_FLAGS) --build-arg SERVICE=$$service --tag aiartist/$$service:$(VERSION) . \
+			>/dev/null || exit 1; \
+	done
+
+secrets: ## Write tokens and passwords for `docker compose` into .env, where it has none
+	@test -e .env || cp .env.example .env
+	@$(or $(PYTHON),python3) cli/new_secrets.py env .env
+
+operator-token: ## Show the token in .env that the `aiartist` command needs
+	@$(or $(PYTHON),python3) cli/new_secrets.py token .env
+
 lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --all-extras \
 		--no-annotate --custom-compile-command 'make lock' pyproject.toml requirements/build.in \
@@ -68,6 +114,15 @@ lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
 		--no-annotate --custom-compile-command 'make lock' -c requirements/runtime.lock \
 		requirements/dev.in -o requirements/dev.lock
+	@# What each image holds: the needs of its service and of no other. The command migrates the
+	@# scheduler's queue.
+	@for service in $(IMAGES); do \
+		extra=$${service/model/local-model}; \
+		$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
+			--no-annotate --custom-compile-command 'make lock' -c requirements/runtime.lock \
+			--extra $${extra//_/-} $$(test $$service != cli || echo --extra scheduler) pyproject.toml \
+			-o requirements/images/$$service.lock; \
+	done
 	@# The proxy that is measured is that of the SDK. It runs without its
 	@# enterprise package, whose licence is a commercial one.
 	@sed -n 's/^litellm==/litellm[proxy]==/p' requirements/runtime.lock \
@@ -103,6 +158,18 @@ $(VENV)/runtime: $(VENV)/bin/python requirements/runtime.lock requirements/model
 $(VENV)/dev: $(VENV)/runtime requirements/dev.lock
 	@echo "Installing the development tools into $(VENV) (once) ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.lock
+	@touch $@
+
+# Prometheus and promtool: those on the path, else Debian's, unpacked and not installed.
+$(VENV)/prometheus/installed: | $(VENV)/bin/python
+	@mkdir -p $(@D)
+	@if ! { command -v promtool && command -v prometheus; } >/dev/null; then \
+		command -v apt-get >/dev/null || { echo "install Prometheus: promtool and prometheus must be on the path \
+	(https://prometheus.io/download)" >&2; exit 1; }; \
+		echo "Fetching Prometheus into $(@D) (once) ..."; \
+		cd $(@D) && { apt-get download -qq prometheus 2>/dev/null \
+			|| { apt-get update -qq && apt-get download -qq prometheus; }; } && dpkg-deb -x prometheus_*.deb . ; \
+	fi
 	@touch $@
 
 # Run beside a benchmark and never imported, so its packages stay out of the platform's environment.
