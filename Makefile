@@ -16,7 +16,7 @@ PROTOS = $(shell cd protos && find aiartist -name '*.proto' | sort)
 
 .PHONY: help demo up test lint format protos protos-baseline bench bench-orchestrator \
 	bench-release bench-scaling test-songs test-containers k8s-check k8s-rules alerts-test dashboards-test \
-	dashboards doctor images version secrets operator-token lock clean
+	dashboards doctor images backup restore version secrets operator-token lock clean
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,12 @@ test-containers: $(VENV)/dev ## Build the images and run the platform in them, k
 
 bench-scaling: $(VENV)/dev ## Measure what artists, runs and songs cost: bytes, seconds, queries
 	@$(BIN)/python -m tests.bench scaling
+
+backup: $(VENV)/runtime ## Back the label of ./data up (TO=folder)
+	@$(BIN)/python deploy/backup/embedded.py deploy/backup/backup.sh --to "$(or $(TO),../backups)"
+
+restore: $(VENV)/runtime ## Put a backup in the place of the label of ./data (FROM=backup)
+	@$(BIN)/python deploy/backup/embedded.py deploy/backup/restore.sh --replace "$(FROM)"
 
 version: ## Show the version that images are tagged with
 	@echo $(VERSION)

@@ -14,6 +14,8 @@ from tests.bench.orchestrator import orchestrator
 from tests.bench.pressing import pressing
 from tests.bench.release import release
 from tests.bench.scheduler_rate import scheduler_rate
+from tests.bench.tracing import tracing_rate
+from tests.bench.unit_costs import unit_costs
 from tests.bench.waiting_approvals import waiting_approvals
 from tests.support.postgres import TestServer
 
@@ -22,9 +24,10 @@ BENCHMARKS = {
     "scheduler-rate": scheduler_rate,
     "get-artist": get_artist_rate,
     "pressing": pressing,
+    "tracing": tracing_rate,
 }
-ON_DEMAND = {"orchestrator": orchestrator, "release": release}
-"""Not run where no name is given: each needs what it is measured beside, and ten minutes."""
+ON_DEMAND = {"orchestrator": orchestrator, "release": release, "scaling": unit_costs}
+"""Not run where no name is given: each takes ten minutes and more."""
 
 
 def main(names: list[str]) -> int:

@@ -27,6 +27,7 @@ def project(images: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -
     shutil.copy(REPO / ".env.example", env_file)
     variables = {
         **_ports(),
+        "BACKUP_FOLDER": str(tmp_path_factory.mktemp("backups")),
         # What these tests are about is not filmed, and seen again sooner.
         "AIARTIST_RELEASE_VIDEO": "off",
         "AIARTIST_SCHEDULER_BACKOFF_MAX_S": "5",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from pydantic import SecretStr
 
 from aiartist.release.v1 import release_pb2, release_pb2_grpc
 from aiartist.scheduler.v1 import scheduler_pb2 as pb
@@ -84,11 +85,7 @@ async def test_a_release_is_made_from_outside(project: Project, label: Label) ->
     artist_id = await label.take_on("Container Test")
     run = await label.until(await label.start(artist_id), pb.RUN_STATE_RELEASED, within_s=600)
     (release,) = await label.releases(run.id)
-    async with open_channel(label.environment["AIARTIST_RELEASE_ADDR"], label_settings(label)) as channel:
-        found = await release_pb2_grpc.ReleaseServiceStub(channel).VerifyRelease(
-            release_pb2.VerifyReleaseRequest(release_id=release.id), timeout=120
-        )
-    assert found.problems == []
+    assert await problems(label, release.id) == []
     assert published(project) == {release.id}
 
 
@@ -163,6 +160,33 @@ def test_stopped_containers_drain_and_end_well(project: Project) -> None:
         assert not now.facts["State"]["OOMKilled"], service
 
 
+async def test_a_backup_brings_back_what_there_was(project: Project, label: Label) -> None:
+    project.compose("up", "--detach")
+    project.until_healthy()
+    project.compose("run", "--rm", "-T", "backup")
+    (backup,) = Path(project.environment["BACKUP_FOLDER"]).glob("aiartist-*")
+    before = published(project)
+    assert before
+    label = Label(addresses(project), label.catalog, label.token)
+    await label.take_on("After The Backup")
+    await label.close()
+
+    project.compose("stop")
+    project.compose(
+        "run", "--rm", "-T", "backup", "deploy/backup/restore.sh", "--replace", f"/backups/{backup.name}"
+    )
+    project.compose("up", "--detach")
+    project.until_healthy()
+    label = Label(addresses(project), label.catalog, label.token)
+    names = {artist.persona.name for artist in await label.all_artists()}
+    assert "Container Test" in names
+    assert "After The Backup" not in names
+    assert published(project) == before
+    for release_id in before:
+        assert await problems(label, release_id) == []
+    await label.close()
+
+
 def test_what_a_platform_made_up_stays_over_a_restart(project: Project) -> None:
     def read(name: str) -> str:
         return project.compose(
@@ -176,8 +200,14 @@ def test_what_a_platform_made_up_stays_over_a_restart(project: Project) -> None:
     assert [read("aiartist_tokens"), read("aiartist_database_url")] == before
 
 
-def label_settings(label: Label) -> ChassisSettings:
-    return ChassisSettings(token=label.token or None, ship_errors=False)  # type: ignore[arg-type]
+async def problems(label: Label, release_id: str) -> list[str]:
+    """What is wrong with a release, from the hash of each file to the loudness of its audio."""
+    settings = ChassisSettings(token=SecretStr(label.token), ship_errors=False)
+    async with open_channel(label.environment["AIARTIST_RELEASE_ADDR"], settings) as channel:
+        found = await release_pb2_grpc.ReleaseServiceStub(channel).VerifyRelease(
+            release_pb2.VerifyReleaseRequest(release_id=release_id), timeout=120
+        )
+    return [str(problem) for problem in found.problems]
 
 
 def published(project: Project) -> set[str]:

@@ -86,6 +86,11 @@ class Label:
         )
         return created.artist.id
 
+    async def all_artists(self) -> list[artist_db_pb2.Artist]:
+        """The first fifty."""
+        found = await self.artists.ListArtists(artist_db_pb2.ListArtistsRequest(), timeout=10)
+        return list(found.artists)
+
     async def start(self, artist_id: str, *, autopilot: bool = True) -> str:
         """A new run; the id."""
         started = await self.runs.StartRun(
