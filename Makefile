@@ -31,7 +31,8 @@ doctor: $(VENV)/runtime ## Check settings, database, models, disk and services
 	@$(BIN)/aiartist doctor
 
 test: $(VENV)/dev ## Run the whole suite
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+	@# One more than there are processors: much of the time is waiting.
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal $(TESTS)
 
 lint: $(VENV)/dev ## ruff, mypy --strict, import-linter, buf lint, buf breaking, drift of generated code
 	@$(BIN)/ruff check .
@@ -102,7 +103,8 @@ version: ## Show the version that images are tagged with
 images: ## Build the container images (needs Docker; BUILD_FLAGS="--network host": passed on)
 	@for service in $(IMAGES); do \
 		echo "aiartist/$$service:$(VERSION)"; \
-		docker build --quiet $(BUILD_FLAGS) --build-arg SERVICE=$$service --tag aiartist/$$service:$(VERSION) . \
+		docker build --quiet $(BUILD_FLAGS) --build-arg SERVICE=$$service \
+			$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) --tag aiartist/$$service:$(VERSION) . \
 			>/dev/null || exit 1; \
 	done
 

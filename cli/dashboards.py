@@ -8,9 +8,9 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 
@@ -21,6 +21,8 @@ SCHEMA = "dashboards"
 ROLE = "aiartist_grafana"
 _VIEWS = Path(__file__).parent / "sql" / "dashboards.sql"
 _ITERATIONS = 4_096
+_TRIES = 5
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 # Looks, and not for long: one dashboard that is left open must not tire the database. A new role may do
 # nothing yet; to say so once more would need rights that the owner of a managed database does not have.
@@ -37,27 +39,39 @@ SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrl
        OR EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid) AS too_much
 FROM pg_roles WHERE rolname = $1
 """
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext($1))"
+_MORE_THAN_VIEWS = f"""
+SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relkind <> 'v')
+"""
 _GRANTS = f"""
 GRANT USAGE ON SCHEMA {SCHEMA} TO {ROLE};
 GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {ROLE};
 """
 
 
+def check_password(password: str | None) -> None:
+    """SetupError where it can't be used: asked before anything is changed."""
+    if password is not None and not (password.isascii() and password.isprintable()):
+        raise SetupError("AIARTIST_GRAFANA_PASSWORD: must be printable ASCII; `make secrets` makes one")
+
+
 async def take_down(dsn: str) -> None:
-    """Removes the views, so that nothing stands in a migration's way."""
-    async with _connected(dsn) as connection:
+    """Removes the views, so that nothing stands in a migration's way. SetupError as of `put_up`."""
+
+    async def work(connection: Connection) -> None:
         await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+
+    await _alone(dsn, work)
 
 
 async def put_up(dsn: str, password: str | None) -> None:
     """Makes the views anew. With a password, the role may log in with it; without, it stays as it is.
 
-    SetupError where the password can't be used, the database's user may not make roles, or the role may
-    do more than read.
+    SetupError where the database's user may not make roles, the role may do more than read, or somebody
+    else keeps tables in a schema of the name.
     """
-    if password is not None and not (password.isascii() and password.isprintable()):
-        raise SetupError("AIARTIST_GRAFANA_PASSWORD: must be printable ASCII; `make secrets` makes one")
-    async with _connected(dsn) as connection:
+
+    async def work(connection: Connection) -> None:
         await connection.execute(_VIEWS.read_text(encoding="utf-8"))
         role = await connection.fetchrow(_MAY_TOO_MUCH, ROLE)
         if role is not None and role["too_much"]:
@@ -70,10 +84,10 @@ async def put_up(dsn: str, password: str | None) -> None:
         if role is not None or password is not None:
             await connection.execute(_GRANTS)
 
+    await _alone(dsn, work)
 
-async def _give_role(
-    connection: "asyncpg.Connection[asyncpg.Record]", password: str, *, is_there: bool
-) -> None:
+
+async def _give_role(connection: Connection, password: str, *, is_there: bool) -> None:
     try:
         if not is_there:
             await connection.execute(f"CREATE ROLE {ROLE} NOLOGIN")
@@ -85,17 +99,32 @@ async def _give_role(
         ) from error
 
 
-@asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A transaction that no other process's does the same beside."""
+async def _alone(dsn: str, work: Callable[[Connection], Awaitable[None]]) -> None:
+    """Does it in a transaction that no other process's does the same beside."""
     async with explained(dsn):
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"migrate {SCHEMA}")
-            yield connection
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                async with connection.transaction():
+                    await connection.execute(_ONE_AT_A_TIME, f"migrate {SCHEMA}")
+                    await _refuse_what_is_not_ours(connection)
+                    await work(connection)
+                return
+            except asyncpg.DeadlockDetectedError:
+                # Views are dropped one by one, and a query of several came in between.
+                if not tries_left:
+                    raise
     finally:
         await connection.close()
+
+
+async def _refuse_what_is_not_ours(connection: Connection) -> None:
+    if await connection.fetchval(_MORE_THAN_VIEWS):
+        raise SetupError(
+            f"the database has a schema {SCHEMA} with more than views in it, which are not aiartist's and "
+            "would be dropped; rename it, or use another database"
+        )
 
 
 def scram_verifier(password: str, salt: bytes) -> str:

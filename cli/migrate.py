@@ -17,6 +17,7 @@ async def migrate_all(dsn: str, *, grafana_password: str | None = None) -> list[
 
     With a password, Grafana's role may log in with it.
     """
+    dashboards.check_password(grafana_password)
     schemas = {service: import_module(f"services.{service}.schema") for service in SCHEMAS}
     if await _will_change(dsn, schemas):
         await dashboards.take_down(dsn)

@@ -57,7 +57,7 @@ def fill_env(path: Path) -> list[str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     made = []
     for name, make in MAKERS.items():
-        given = [number for number, line in enumerate(lines) if line.partition("=")[0].strip() == name]
+        given = [number for number, line in enumerate(lines) if _name(line) == name]
         if any(_value(lines[number]) for number in given):
             continue
         made.append(name)
@@ -99,8 +99,16 @@ def write_files(folder: Path, given: Mapping[str, str]) -> None:
             _replace(folder / reader / name.lower(), value, mode=0o444)
 
 
+def _name(line: str) -> str:
+    return line.partition("=")[0].strip().removeprefix("export ").strip()
+
+
 def _value(line: str) -> str:
-    return line.partition("=")[2].strip().strip("\"'")
+    """As Compose reads it: what follows a # is a note, unless it is in quotes."""
+    text = line.partition("=")[2].strip()
+    if text[:1] in ("'", '"'):
+        return text[1:].partition(text[0])[0]
+    return "" if text.startswith("#") else text.partition(" #")[0].rstrip()
 
 
 def _kept(path: Path) -> str:
@@ -110,6 +118,8 @@ def _kept(path: Path) -> str:
 def _replace(path: Path, text: str, *, mode: int) -> None:
     """Whole or not at all, and never readable for longer than `mode` says."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # In a container the number is the same at each start: one that was killed left its draft.
+    draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -155,7 +165,7 @@ def _fill(path: Path) -> None:
 
 def _show_token(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
-    values = {line.partition("=")[0].strip(): _value(line) for line in lines if "=" in line}
+    values = {_name(line): _value(line) for line in lines if "=" in line}
     sys.stdout.write(token_of(values.get(TOKENS, ""), "operator") + "\n")
 
 

@@ -16,7 +16,7 @@ _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5}
 
 
 def _is_address(value: str) -> str:
-    if value.startswith(("unix:", "dns:///")):
+    if value.startswith(("unix:", "dns://", "ipv4:", "ipv6:")):
         return value
     match = _HOST_PORT.fullmatch(value)
     if match is None or not 1 <= int(match["port"]) <= 65_535:
@@ -116,7 +116,7 @@ def load() -> CliSettings:
     except ValidationError as error:
         raise SettingsProblem(_reasons(error)) from None
     except SettingsError as error:
-        raise SettingsProblem({SECRETS_DIR: str(error)}) from None
+        raise _no_secrets(error) from None
 
 
 def load_what_can_be() -> tuple[CliSettings, dict[str, str]]:
@@ -129,7 +129,7 @@ def load_what_can_be() -> tuple[CliSettings, dict[str, str]]:
     try:
         CliSettings()
     except SettingsError as error:
-        raise SettingsProblem({SECRETS_DIR: str(error)}) from None
+        raise _no_secrets(error) from None
     except ValidationError as error:
         reasons = _reasons(error)
         fields = CliSettings.model_fields
@@ -140,9 +140,15 @@ def load_what_can_be() -> tuple[CliSettings, dict[str, str]]:
         }
     try:
         ChassisSettings()
+    except SettingsError as error:
+        raise _no_secrets(error) from None
     except ValidationError as error:
         reasons = _reasons(error) | reasons
     return CliSettings(**usable), reasons
+
+
+def _no_secrets(error: SettingsError) -> SettingsProblem:
+    return SettingsProblem({SECRETS_DIR: str(error).removeprefix(f"{SECRETS_DIR}: ")})
 
 
 def _reasons(error: ValidationError) -> dict[str, str]:

@@ -1,6 +1,7 @@
 -- What Grafana may read: a schema of views, made anew by every `aiartist migrate`.
 --
--- No view shows a token, a chat, a prompt, a model's answer, or who decided. Errors are shown as
+-- No view shows a token, a chat, a prompt, a model's answer, or who decided; only what a provider said of a
+-- call that failed, secrets taken out, may quote a little of what it was asked. Errors are shown as
 -- error_analyzer had them stored, which is redacted.
 
 DROP SCHEMA IF EXISTS dashboards CASCADE;

@@ -50,14 +50,54 @@ def _secret_files(settings: type[BaseSettings]) -> tuple[SecretsSettingsSource, 
     return (_SecretFiles(settings, folder, env_ignore_empty=True),)
 
 
+def values_ending(ending: str) -> dict[str, str]:
+    """What stands in variables whose names end so, or else in their files; for names that no field has.
+
+    SettingsError where a file can't be read.
+    """
+    found: dict[str, str] = {}
+    folder = os.environ.get(SECRETS_DIR)
+    try:
+        for path in Path(folder).iterdir() if folder else ():
+            if path.name.upper().endswith(ending):
+                found[path.name.upper()] = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{SECRETS_DIR}: cannot read {error.filename}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{SECRETS_DIR}: a file {ending.lower()} is not in UTF-8") from error
+    found |= {name: value for name, value in os.environ.items() if name.endswith(ending) and value}
+    return {name: value for name, value in found.items() if value}
+
+
 class _SecretFiles(SecretsSettingsSource):
-    """A file per setting; an empty one, as a variable that is empty, sets nothing."""
+    """A file per setting; an empty one, as a variable that is empty, sets nothing.
+
+    One that is there but can't be read, or is no file, ends the start: without it a service might run open.
+    """
+
+    def __call__(self) -> dict[str, Any]:
+        try:
+            return super().__call__()
+        except SettingsError as error:
+            # It tells the field and hides why.
+            raise error.__cause__ if isinstance(error.__cause__, SettingsError) else error from None
+
+    @classmethod
+    def find_case_path(cls, dir_path: Path, file_name: str, case_sensitive: bool) -> Path | None:
+        path = super().find_case_path(dir_path, file_name, case_sensitive)
+        if path is not None and not path.resolve(strict=True).is_file():
+            raise SettingsError(f"{SECRETS_DIR}: {path} is no file")
+        if path is not None and dir_path.resolve() not in path.resolve().parents:
+            raise SettingsError(f"{SECRETS_DIR}: {path} leads out of the folder")
+        return path
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         try:
             value, key, is_complex = super().get_field_value(field, field_name)
         except OSError as error:
             raise SettingsError(f"{SECRETS_DIR}: cannot read {error.filename}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{SECRETS_DIR}: the file of {field_name} is not in UTF-8") from error
         return value or None, key, is_complex
 
 

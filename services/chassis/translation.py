@@ -27,7 +27,12 @@ _log = logs.get_logger("rpc")
 
 _UNSTORABLE_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
-_LOST_A_RACE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_LOST_A_RACE = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    # A migration gave a table another column meanwhile; the driver has forgotten the old plan by now.
+    asyncpg.InvalidCachedStatementError,
+)
 _ABOUT_OUR_TOKEN = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 """Another service refuses this one's `AIARTIST_TOKEN`: nothing that the caller could mend."""
 

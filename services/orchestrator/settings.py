@@ -6,15 +6,13 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from services.chassis.settings import ChassisSettings
+from services.chassis.settings import ChassisSettings, values_ending
 from services.orchestrator.models.overrides import PREFIXES
 
 
 def _other_keys() -> Mapping[str, SecretStr]:
-    """Every variable `<NAME>_API_KEY`: a models file may name any of them."""
-    return {
-        name: SecretStr(value) for name, value in os.environ.items() if name.endswith("_API_KEY") and value
-    }
+    """Every variable `<NAME>_API_KEY`, or its file: a models file may name any of them."""
+    return {name: SecretStr(value) for name, value in values_ending("_API_KEY").items()}
 
 
 def _model_overrides() -> Mapping[str, str]:

@@ -24,7 +24,7 @@ from services.release.providers.shelf import MusicProviders, open_desk
 from services.release.records import Records
 from services.release.releases import Packager, Verifier
 from services.release.servicer import ReleaseServicer
-from services.release.settings import Settings
+from services.release.settings import Settings, forget_empty_cloud_variables
 from services.release.takes import TakeProducer
 from services.release.targets.configured import open_targets
 from services.release.targets.publisher import Publisher
@@ -38,6 +38,7 @@ async def build(settings: Settings, studio: str = STUDIO) -> App:
     app = App("release", settings)
     async with app.building():
         _prepare_folders(settings)
+        forget_empty_cloud_variables()
         store = ArtifactStore.open(settings.artifact_store_url)
         artist_db = ArtistDbServiceStub(await app.channel(settings.artist_db_addr))
         records = Records(artist_db)

@@ -1,5 +1,6 @@
 """What the release service can be told."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
@@ -12,6 +13,17 @@ from services.chassis.settings import ChassisSettings
 
 MusicProvider = Literal["builtin", "acestep", "suno"]
 MUSIC_PROVIDERS: tuple[MusicProvider, ...] = get_args(MusicProvider)
+
+
+def forget_empty_cloud_variables() -> None:
+    """Takes a cloud's variables that are empty out of this process's environment.
+
+    obstore reads them by itself, and takes an empty address or key for one; `NAME: ${NAME:-}` in a compose
+    file means: not set.
+    """
+    for name, value in dict(os.environ).items():
+        if not value and name.startswith(("AWS_", "AZURE_", "GOOGLE_")):
+            del os.environ[name]
 
 
 class Settings(ChassisSettings):

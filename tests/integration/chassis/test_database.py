@@ -218,3 +218,19 @@ async def test_a_database_that_a_newer_version_migrated_is_taken(url: str, tmp_p
     await migrate(url, schema="echo", folder=tmp_path)
     async with Database.open(url, schema="echo", migrations=1) as opened:
         await opened.ping()
+
+
+async def test_calls_go_on_through_a_migration_that_adds_a_column(
+    database: Database, url: str, tmp_path: Path
+) -> None:
+    async def act(request: Any, context: Any) -> str:
+        async with database.transaction() as connection:
+            row = await connection.fetchrow("INSERT INTO songs VALUES ($1, NULL) RETURNING *", request.text)
+        assert row is not None
+        return str(row["id"])
+
+    async with running_echo(act) as running:
+        assert await running.stub.call("Say", EchoRequest(text="before")) == ["before"]
+        (tmp_path / "0002_titles.sql").write_text("ALTER TABLE songs ADD COLUMN title text")
+        await migrate(url, schema="echo", folder=tmp_path)
+        assert await running.stub.call("Say", EchoRequest(text="after")) == ["after"]

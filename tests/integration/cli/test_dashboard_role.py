@@ -1,5 +1,6 @@
 """The database role of Grafana: what it may read, and that it may do nothing else."""
 
+import asyncio
 import base64
 import shutil
 from collections.abc import Iterator
@@ -266,7 +267,7 @@ async def test_a_password_that_two_sides_could_read_differently_is_refused(
     database_url: str, password: str
 ) -> None:
     with pytest.raises(SetupError, match="AIARTIST_GRAFANA_PASSWORD"):
-        await put_up(database_url, password)
+        await migrate_all(database_url, grafana_password=password)
 
 
 async def _as_plain_owner(database_url: str, more: str = "") -> str:
@@ -316,3 +317,31 @@ async def test_a_role_that_may_do_more_is_not_given_to_grafana(database_url: str
             await put_up(database_url, PASSWORD)
     finally:
         await _owner_runs(database_url, f"ALTER ROLE {ROLE} NOCREATEDB")
+
+
+async def test_tables_of_somebody_elses_in_a_schema_of_the_name_are_not_dropped(database_url: str) -> None:
+    await _owner_runs(database_url, "CREATE TABLE dashboards.mine AS SELECT 1 AS kept")
+    for change in (take_down(database_url), put_up(database_url, None)):
+        with pytest.raises(SetupError, match="schema dashboards with more than views in it"):
+            await change
+    await _owner_runs(database_url, "SELECT kept FROM dashboards.mine")
+
+
+async def test_views_are_made_anew_while_somebody_looks_at_two_of_them(database_url: str) -> None:
+    await put_up(database_url, None)
+    reader = await asyncpg.connect(database_url)
+    try:
+        # It is not the one that gives in.
+        await reader.execute("SET deadlock_timeout = '1h'")
+        async with reader.transaction():
+            await reader.fetch("SELECT * FROM dashboards.publications")
+            change = asyncio.create_task(put_up(database_url, None))
+            while not await reader.fetchval(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+            ):
+                await asyncio.sleep(0)
+            await reader.fetch("SELECT * FROM dashboards.artists")
+        await change
+    finally:
+        await reader.close()

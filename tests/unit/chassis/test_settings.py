@@ -186,6 +186,44 @@ def test_a_folder_of_secrets_that_is_not_there_ends_the_start(
         load(monkeypatch, SECRETS_DIR=str(tmp_path / "none"))
 
 
+def test_a_secret_that_is_there_but_cannot_be_read_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Without the tokens that somebody wanted, the service would run open.
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (tmp_path / "outside").write_text(TOKENS)
+    secret = folder / "aiartist_tokens"
+    secret.mkdir()
+    refused("is no file", folder, monkeypatch)
+    secret.rmdir()
+    secret.symlink_to(tmp_path / "nowhere")
+    refused("cannot read .*nowhere", folder, monkeypatch)
+    secret.unlink()
+    secret.symlink_to(tmp_path / "outside")
+    refused("aiartist_tokens leads out of the folder", folder, monkeypatch)
+    secret.unlink()
+    secret.write_bytes(b"\xff\xfe")
+    refused("the file of tokens is not in UTF-8", folder, monkeypatch)
+
+
+def refused(why: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SetupError, match=f"AIARTIST_SECRETS_DIR: .*{why}"):
+        load(monkeypatch, SECRETS_DIR=str(folder))
+
+
+def test_secrets_may_be_links_as_kubernetes_makes_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "aiartist_tokens").write_text(TOKENS + "\r\n")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "aiartist_tokens").symlink_to("..data/aiartist_tokens")
+    tokens = load(monkeypatch, SECRETS_DIR=str(tmp_path)).tokens
+    assert tokens is not None
+    assert tokens.get_secret_value() == TOKENS
+
+
 def test_a_wrong_value_in_a_file_is_told_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Tokens and passwords that nobody has to think up: once made, they stay."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -68,6 +69,15 @@ def test_a_file_that_lacks_the_lines_gets_them(tmp_path: Path) -> None:
     assert env.read_text().startswith("# mine\nPOSTGRES_PASSWORD = 'kept'\nAIARTIST_TOKENS=platform:service:")
 
 
+def test_a_note_is_no_value_and_an_exported_one_is(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text("POSTGRES_PASSWORD= # later\nexport GRAFANA_ADMIN_PASSWORD=mine # for Vera\n")
+    made = fill_env(env)
+    assert "POSTGRES_PASSWORD" in made
+    assert "GRAFANA_ADMIN_PASSWORD" not in made
+    assert env.read_text().count("GRAFANA_ADMIN_PASSWORD") == 1
+
+
 def test_each_reader_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
     write_files(tmp_path, {})
     found = {folder.name: {file.name for file in folder.iterdir()} for folder in tmp_path.iterdir()}
@@ -99,6 +109,15 @@ def test_a_service_can_start_with_what_was_written(tmp_path: Path, monkeypatch: 
     assert settings.token is not None
     assert parse_tokens(settings.tokens)[settings.token.get_secret_value()].role == "service"
     assert settings.dsn().startswith("postgresql://aiartist:")
+
+
+def test_what_a_start_that_was_killed_left_is_in_nobody_s_way(tmp_path: Path) -> None:
+    # In a container the next start has the same number.
+    (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / f".aiartist_tokens.{os.getpid()}").write_text("plat")
+    write_files(tmp_path, {})
+    assert token_of((tmp_path / "cli" / "aiartist_tokens").read_text(), "operator")
+    assert not list((tmp_path / "cli").glob(".*"))
 
 
 def test_tokens_without_an_operator_are_refused_by_name(tmp_path: Path) -> None:

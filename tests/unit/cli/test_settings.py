@@ -89,3 +89,13 @@ def test_a_folder_of_secrets_that_is_not_there_is_named(monkeypatch: pytest.Monk
         with pytest.raises(SettingsProblem) as error:
             load()
         assert list(error.value.reasons) == ["AIARTIST_SECRETS_DIR"]
+
+
+def test_doctor_names_a_secret_that_only_services_read_and_cannot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    (tmp_path / "aiartist_tokens").mkdir()
+    monkeypatch.setenv("AIARTIST_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SettingsProblem) as problem:
+        settings.load_what_can_be()
+    assert problem.value.reasons == {"AIARTIST_SECRETS_DIR": f"{tmp_path}/aiartist_tokens is no file"}

@@ -202,3 +202,18 @@ def test_a_size_must_be_a_width_and_a_height(tmp_path: Path) -> None:
         overridden(tmp_path, MODELS__OTHER__SIZES="1024x1024,wide")
     catalog = overridden(tmp_path, MODELS__OTHER__SIZES="1024x1024,1536x1024")
     assert catalog.models["other"].sizes == ((1024, 1024), (1536, 1024))
+
+
+def test_a_key_that_a_models_file_names_may_stand_in_a_file_of_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_api_key").write_text("from-a-file-1\n")
+    (tmp_path / "other_api_key").write_text("from-a-file-2")
+    monkeypatch.setenv("AIARTIST_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("OTHER_API_KEY", "from-a-variable")
+    told = Settings.load()
+    keys = [told.api_key(name) for name in ("MINE_API_KEY", "OTHER_API_KEY", "NOBODYS_API_KEY")]
+    assert [key and key.get_secret_value() for key in keys] == ["from-a-file-1", "from-a-variable", None]
+    (tmp_path / "mine_api_key").write_bytes(b"\xff")
+    with pytest.raises(SetupError, match="AIARTIST_SECRETS_DIR: a file _api_key is not in UTF-8"):
+        Settings.load()

@@ -1,12 +1,16 @@
 """What the settings of the targets may be, and what a wrong one is told."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import obstore
 import pytest
 
 from services.chassis.errors import SetupError
-from services.release.settings import Settings
+from services.release.artifacts import open_store
+from services.release.settings import Settings, forget_empty_cloud_variables
 from services.release.targets.configured import open_targets
 
 SFTP = {"release_sftp_url": "sftp://label@ftp.example.com/in", "release_sftp_password": "secret"}
@@ -83,3 +87,18 @@ def test_known_hosts_are_those_of_the_user_unless_told_otherwise(
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Settings().sftp_known_hosts == tmp_path / ".ssh" / "known_hosts"
     assert Settings(release_sftp_known_hosts=tmp_path / "own").sftp_known_hosts == tmp_path / "own"
+
+
+def test_a_cloud_s_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As docker-compose.yml passes them on where .env says nothing of them.
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "", "AWS_ALLOW_HTTP": "",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    forget_empty_cloud_variables()
+
+    address = obstore.sign(open_store("s3://label/songs", "URL"), "GET", "a.flac", timedelta(minutes=1))
+    assert urlsplit(address).hostname == "s3.eu-central-1.amazonaws.com"
+    assert "key" in urlsplit(address).query
