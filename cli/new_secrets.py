@@ -19,6 +19,8 @@ POSTGRES, GRAFANA_READS, GRAFANA_ADMIN = (
     "AIARTIST_GRAFANA_PASSWORD",
     "GRAFANA_ADMIN_PASSWORD",
 )
+PASSWORD_CHANGED = "POSTGRES_PASSWORD_CHANGED"
+"""Set, it says that the database has another password now."""
 _BYTES = 24
 """Of chance in a secret: 32 characters of URL-safe Base64."""
 
@@ -72,9 +74,11 @@ def fill_env(path: Path) -> list[str]:
 def write_files(folder: Path, given: Mapping[str, str]) -> None:
     """A folder for each kind of reader, each with the secrets that it needs and no other.
 
-    Raises OSError where the folder can't be written, ValueError where the tokens lack a role.
+    Raises OSError where the folder can't be written, ValueError where the tokens lack a role or the
+    database's password was changed here only.
     """
     kept = folder / "cli"
+    _refuse_another_password(_kept(kept / POSTGRES.lower()), given)
     values = {name: given.get(name) or _kept(kept / name.lower()) or make() for name, make in MAKERS.items()}
     password = quote(values[POSTGRES], safe="")
     url = given.get(DATABASE_URL) or f"postgresql://aiartist:{password}@postgres:5432/aiartist"
@@ -97,6 +101,16 @@ def write_files(folder: Path, given: Mapping[str, str]) -> None:
         for name, value in files.items():
             # Each reader has a user of its own, and nobody else can look into its folder.
             _replace(folder / reader / name.lower(), value, mode=0o444)
+
+
+def _refuse_another_password(kept: str, given: Mapping[str, str]) -> None:
+    """The database has the password that it was set up with, and no file changes that."""
+    if kept and given.get(POSTGRES, kept) not in ("", kept) and not given.get(PASSWORD_CHANGED):
+        raise ValueError(
+            f"{POSTGRES} is not the one that the database was set up with: take it out of .env to keep the "
+            "old one, or change that of the database first (docs/operations.md, Rotate tokens) and set "
+            f"{PASSWORD_CHANGED}=yes"
+        )
 
 
 def _name(line: str) -> str:

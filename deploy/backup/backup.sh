@@ -93,8 +93,10 @@ make_backup() {
     || fail "pg_dump failed; nothing is kept of this backup"
   if [ -n "$artifacts" ]; then
     mirror "$artifacts" "$partial/artifacts" "$like_artifacts" "$work"
+    belong_as "$artifacts" "$partial/artifacts"
   fi
   mirror "$catalog" "$partial/catalog" "$like_catalog" "$work"
+  belong_as "$catalog" "$partial/catalog"
   for path in ${with[@]+"${with[@]}"}; do
     mkdir -p -- "$partial/config"
     cp -- "$path" "$partial/config/" || fail "cannot keep $path"

@@ -86,9 +86,9 @@ check_server() {
 # The major version of one of PostgreSQL's programs.
 major_of() { "$1" --version | sed -E 's/^[^0-9]*([0-9]+).*$/\1/'; }
 
-# The platform's schemas in this database: those that have been migrated.
+# The platform's schemas in this database: those that have been migrated. By name, as others call a table so, too.
 schemas_there() {
-  ask "SELECT nspname FROM pg_namespace n WHERE EXISTS (
+  ask "SELECT nspname FROM pg_namespace n WHERE nspname IN ('artist_db', 'notifier', 'scheduler') AND EXISTS (
          SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = 'migrations' AND relkind = 'r'
        ) ORDER BY 1"
 }
@@ -150,6 +150,14 @@ mirror() {
     fi
   done
   fail "copying $from failed: $(tail -n 1 "$work/complaint")"
+}
+
+# belong_as FROM TO: gives the folder TO the owner and the mode of FROM, where there is one: `cp -a` did that for what is
+# in it, and the services' user must get into what root restores.
+belong_as() {
+  [ -d "$1" ] || return 0
+  chmod --reference="$1" -- "$2" || fail "cannot change the mode of $2"
+  [ "$(id -u)" != 0 ] || chown --reference="$1" -- "$2" || fail "cannot change the owner of $2"
 }
 
 # value NAME FILE: what a manifest says of something.

@@ -56,9 +56,9 @@ settle() {
   [ -d "$1.restoring" ] || return 0
   if [ -e "$1" ]; then
     # A mounted volume can't be moved; what is in it can.
-    find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +
-    find "$1.restoring" -mindepth 1 -maxdepth 1 -exec mv -t "$1" -- {} +
-    rmdir -- "$1.restoring"
+    find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} + \
+      && find "$1.restoring" -mindepth 1 -maxdepth 1 -exec mv -t "$1" -- {} + \
+      && rmdir -- "$1.restoring"
   else
     mv -T -- "$1.restoring" "$1"
   fi
@@ -85,6 +85,7 @@ END
 }
 
 restore() {
+  local folder
   find_programs
   check_backup "$backup"
   backup="$(realpath -- "$backup")"
@@ -101,14 +102,16 @@ restore() {
     stage artifacts "$artifacts"
   fi
   stage catalog "$catalog"
+  # A signal that psql does not get may come too late for it: the files must follow a database that was restored.
+  trap : HUP INT TERM
   statements | psql -X -q -w -v ON_ERROR_STOP=1 -v aiartist_from="$(value catalog "$backup/$MANIFEST")" \
     -v aiartist_to="$catalog" -v aiartist_skipped="$skipped" -d "$database_url" >/dev/null \
     || fail "the database could not be restored; nothing of it was kept"
-  if [ -n "$artifacts" ]; then
-    settle "$artifacts"
-  fi
-  settle "$catalog"
-  trap - EXIT
+  trap '' HUP INT TERM
+  for folder in ${artifacts:+"$artifacts"} "$catalog"; do
+    settle "$folder" || fail "the database is restored, and $folder is not: run this again with --replace"
+  done
+  trap - EXIT HUP INT TERM
   # A planner without statistics reads whole tables.
   ask "SET client_min_messages = error; ANALYZE"
   say "restored $backup, made $(value created "$backup/$MANIFEST")"

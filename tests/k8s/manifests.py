@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from cli.settings import SERVICES
+
 REPO = Path(__file__).resolve().parents[2]
 K8S = REPO / "deploy" / "k8s"
-OVERLAYS = ("dev", "production")
+OVERLAYS = tuple(sorted(folder.name for folder in (K8S / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(folder.name for folder in (K8S / "components").iterdir()))
 NAME = "app.kubernetes.io/name"
 
@@ -33,6 +35,11 @@ def combined(components: Sequence[str]) -> list[Object]:
 
 @functools.cache
 def _combine(components: tuple[str, ...]) -> list[Object]:
+    return customised("base", [f"components/{component}" for component in components])
+
+
+def customised(resource: str, components: Sequence[str], **fields: Any) -> list[Object]:
+    """The objects of an overlay of one's own: a folder of deploy/k8s, others as components, more fields."""
     with tempfile.TemporaryDirectory() as name:
         # Kustomize takes folders by relative paths only, from where the folder really is.
         folder = Path(name).resolve()
@@ -41,8 +48,9 @@ def _combine(components: tuple[str, ...]) -> list[Object]:
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
             "namespace": "aiartist",
-            "resources": [f"{above / 'base'}"],
-            "components": [f"{above / 'components' / component}" for component in components],
+            "resources": [f"{above / resource}"],
+            "components": [f"{above / component}" for component in components],
+            **fields,
         }
         (folder / "kustomization.yaml").write_text(yaml.safe_dump(told))
         return _render(str(folder))
@@ -106,9 +114,9 @@ def containers(workload: Object) -> list[Object]:
 
 
 def service_of(workload: Object) -> str:
-    """The service as code names it, where it runs one of our images; else the empty string."""
-    names = {_repository(container["image"]) for container in containers(workload)}
-    ours = {name.removeprefix("aiartist/") for name in names if name.startswith("aiartist/")}
+    """The service as code names it, where it runs one of our images, of any registry; else empty."""
+    names = {_repository(container["image"]).rpartition("/")[2] for container in containers(workload)}
+    ours = names & {*SERVICES, "model", "cli"}
     return ours.pop() if len(ours) == 1 else ""
 
 

@@ -1,14 +1,13 @@
 """The nightly backup, with a bucket and with a volume: confined, and with the scripts that it runs."""
 
-import os
-import tempfile
-from pathlib import Path
+import re
+import subprocess
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.k8s.manifests import K8S, Object, _render, of_kind
+from tests.k8s.manifests import K8S, REPO, Object, customised, of_kind, one, pod_labels, selects
 
 pytestmark = pytest.mark.k8s
 
@@ -19,28 +18,12 @@ KINDS = {
 }
 
 
-def rendered(parts: list[str]) -> list[Object]:
-    """The base with these folders of deploy/k8s as its components."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        above = Path(os.path.relpath(K8S, folder))
-        told = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "namespace": "aiartist",
-            "resources": [f"{above / 'base'}"],
-            "components": [f"{above / part}" for part in parts],
-        }
-        (folder / "kustomization.yaml").write_text(yaml.safe_dump(told))
-        return _render(str(folder))
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_backup_runs_the_scripts_confined_and_reaches_the_database_alone(kind: str) -> None:
-    objects = rendered(KINDS[kind])
-    for one in objects:
-        if "backup" in one["metadata"]["name"]:
-            kubernetes_validate.validate(one, "1.33", strict=True)
+    objects = customised("base", KINDS[kind])
+    for found in objects:
+        if "backup" in found["metadata"]["name"]:
+            kubernetes_validate.validate(found, "1.33", strict=True)
     (job,) = of_kind(objects, "CronJob")
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -60,7 +43,7 @@ def test_the_backup_runs_the_scripts_confined_and_reaches_the_database_alone(kin
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_backup_looks_for_songs_where_release_keeps_them(kind: str) -> None:
-    objects = rendered(KINDS[kind])
+    objects = customised("base", KINDS[kind])
     (job,) = of_kind(objects, "CronJob")
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (release,) = [one for one in of_kind(objects, "Deployment") if one["metadata"]["name"] == "release"]
@@ -80,3 +63,29 @@ def test_the_backup_looks_for_songs_where_release_keeps_them(kind: str) -> None:
     else:
         assert artifacts(pod) == {"name": "AIARTIST_ARTIFACT_URL", "value": "file:///data/artifacts"}
         assert claims(pod) == claims(serving) == {"release-data"}
+
+
+def test_the_database_of_dev_lets_the_backup_in() -> None:
+    objects = customised("overlays/dev", ["backup", "backup-volume"])
+    labels = pod_labels(one(objects, "CronJob", "backup"))
+    (rule,) = one(objects, "NetworkPolicy", "postgres")["spec"]["ingress"]
+    assert any(selects(peer["podSelector"], labels) for peer in rule["from"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_s_commands_make_a_job_of_the_backup_that_restores(kind: str) -> None:
+    page = (REPO / "docs" / "operations.md").read_text()
+    found = re.search(r"--from=cronjob/backup restore .*?\| (sed .*?)\\\n +\| kubectl apply", page, re.DOTALL)
+    assert found is not None
+    template = one(customised("base", KINDS[kind]), "CronJob", "backup")["spec"]["jobTemplate"]
+    # As kubectl writes it: keys in order, lists not indented, double quotes.
+    told = yaml.safe_dump(template).replace("'", '"')
+    ended = subprocess.run(["bash", "-c", found[1]], input=told, capture_output=True, text=True, check=True)
+    spec = yaml.safe_load(ended.stdout)["spec"]["template"]["spec"]
+    assert spec.keys() == template["spec"]["template"]["spec"].keys() - {"affinity"}
+    (container,) = spec["containers"]
+    assert container["command"][:3] == ["bash", "/opt/backup/restore.sh", "--replace"]
+    assert re.fullmatch(r"/backups/aiartist-\d{8}T\d{6}Z", container["command"][3])
+    assert len(container["command"]) == 4
+    writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    assert writable == {"/backups", "/tmp"} | ({"/data"} if kind == "volume" else set())

@@ -16,6 +16,7 @@ from tests.k8s.manifests import (
     Object,
     combined,
     containers,
+    customised,
     environment,
     of_kind,
     one,
@@ -54,6 +55,23 @@ def test_every_combination_of_components_stands_every_check(chosen: tuple[str, .
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_who_may_call_whom_is_what_the_settings_say(name: str) -> None:
     assert list(policies(overlay(name))) == []
+
+
+def test_an_overlay_of_one_s_own_stands_every_check() -> None:
+    named = {"newName": "registry.example.com:5000/label/{}", "newTag": "2026-11-22"}
+    objects = customised(
+        "overlays/production",
+        ["components/local-model", "components/tls-cert-manager", "components/tracing"],
+        namespace="second-label",
+        images=[
+            {"name": f"aiartist/{image}", **{key: value.format(image) for key, value in named.items()}}
+            for image in (*SERVICES, "model", "cli")
+        ],
+    )
+    assert [complaint for check in CHECKS for complaint in check(objects)] == []
+    assert list(policies(objects)) == []
+    ours = {service_of(found) for found in workloads(objects)}
+    assert ours == {*SERVICES, "model", "cli"}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -125,6 +143,7 @@ def test_a_change_of_the_shared_settings_rolls_the_services_out() -> None:
 
 
 SECRETS = {
+    "aiartist-s3/allow-http": "false",
     "aiartist-s3/artifact-url": "s3://artifacts/songs",
     "aiartist-s3/release-url": "s3://releases/catalogue",
     "aiartist-telegram/chat-ids": "-1001234567890",

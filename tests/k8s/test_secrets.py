@@ -1,16 +1,19 @@
-"""The Secrets of the overlay dev: made by a script, good as the code reads them."""
+"""The Secrets of the overlay dev and of docs/kubernetes.md are good as the code reads them."""
 
 import base64
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from cli.settings import SERVICES
 from services.chassis.settings import parse_tokens
 from tests.k8s import facts
-from tests.k8s.manifests import one, overlay
+from tests.k8s.manifests import REPO, one, overlay
 
 pytestmark = pytest.mark.k8s
 
@@ -54,3 +57,13 @@ def test_no_secret_is_the_same_twice(made: dict[str, dict[str, str]]) -> None:
     for name, values in made.items():
         for key, value in values.items():
             assert base64.b64decode(again[name][key]).decode() != value
+
+
+async def test_the_page_s_address_of_a_database_needs_no_file_that_pods_lack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (REPO / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (url,) = re.findall(r"--from-literal=url='([^']+)'", page)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConnectionRefusedError):
+        await asyncpg.connect(url.replace("db.example.com:5432", "127.0.0.1:1"), timeout=5)

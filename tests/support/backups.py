@@ -102,6 +102,13 @@ def telling_psql(folder: Path) -> Path:
     )
 
 
+def interrupting_psql(folder: Path) -> Path:
+    """Client programs whose psql, when it is to write a backup's rows, first sends SIGTERM to the script."""
+    return _programs_with(
+        folder, "psql", """case "$*" in *aiartist_from=*) kill -TERM $PPID ;; esac\nexec {real} "$@\""""
+    )
+
+
 def _programs_with(folder: Path, name: str, body: str) -> Path:
     folder.mkdir()
     real = programs_of(SERVER)

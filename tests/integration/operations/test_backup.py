@@ -1,6 +1,7 @@
 """A label is backed up while it works, and what is restored goes on where it was."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1.decision_pb2 import VERDICT_APPROVED
 from aiartist.notifier.v1 import notifier_pb2
 from aiartist.scheduler.v1 import scheduler_pb2
+from cli.migrate import SCHEMAS
 from services.release.settings import Settings as ReleaseSettings
 from tests.integration.artist_db.samples import model_call
 from tests.support import media
@@ -20,6 +22,7 @@ from tests.support.backups import (
     SERVER,
     Operator,
     RefusingServer,
+    interrupting_psql,
     left_in,
     pausing_dump,
     programs_of,
@@ -228,6 +231,61 @@ async def test_a_target_that_holds_something_is_refused_unless_it_is_given_up(
     replaced = await same.run("restore.sh", "--replace", backup)
     assert replaced.status == 0, replaced.complaint
     assert (data / "artifacts" / "a.flac").read_bytes() == b"song"
+
+
+async def test_restored_folders_belong_to_whom_they_belonged(
+    database_url: str, another_database_url: str, data: Path, tmp_path: Path
+) -> None:
+    # In containers root restores what the services' user is to read and write.
+    owner = 10001 if os.geteuid() == 0 else os.geteuid()
+    for name, mode in (("artifacts", 0o755), ("releases", 0o750)):
+        (data / name).mkdir(parents=True)
+        os.chown(data / name, owner, -1)
+        (data / name).chmod(mode)
+    backup = await Operator(database_url, data).back_up(tmp_path / "backups")
+    assert backup.stat().st_mode & 0o077 == 0
+
+    restored = tmp_path / "restored"
+    ended = await Operator(another_database_url, restored).run("restore.sh", backup)
+
+    assert ended.status == 0, ended.complaint
+    found = {folder.name: folder.stat() for folder in restored.iterdir()}
+    assert {name: (facts.st_uid, facts.st_mode & 0o777) for name, facts in found.items()} == {
+        "artifacts": (owner, 0o755),
+        "releases": (owner, 0o750),
+    }
+
+
+async def test_a_signal_that_comes_too_late_for_the_database_leaves_no_files_of_before(
+    database_url: str, data: Path, tmp_path: Path
+) -> None:
+    song = data / "artifacts" / "a.flac"
+    song.parent.mkdir(parents=True)
+    song.write_bytes(b"song")
+    backup = await Operator(database_url, data).back_up(tmp_path / "backups")
+    song.write_bytes(b"another song")
+    operator = Operator(database_url, data, interrupting_psql(tmp_path / "programs"))
+
+    ended = await operator.run("restore.sh", "--replace", backup)
+
+    assert ended.status == 0, ended.complaint
+    assert "restored" in ended.output
+    assert song.read_bytes() == b"song"
+
+
+async def test_schemas_of_others_in_the_same_database_are_left_alone(
+    database_url: str, data: Path, tmp_path: Path
+) -> None:
+    await _execute(database_url, "CREATE TABLE public.migrations (id int)")
+    operator = Operator(database_url, data)
+    backup = await operator.back_up(tmp_path / "backups")
+    assert f"\nschemas {' '.join(sorted(SCHEMAS))}\n" in (backup / "MANIFEST").read_text()
+
+    await _execute(database_url, "INSERT INTO public.migrations VALUES (7)")
+    ended = await operator.run("restore.sh", "--replace", backup)
+
+    assert ended.status == 0, ended.complaint
+    assert await _fetchval(database_url, "SELECT id FROM public.migrations") == 7
 
 
 async def test_nothing_is_restored_under_a_service_that_runs(

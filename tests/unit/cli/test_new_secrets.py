@@ -94,8 +94,20 @@ def test_each_reader_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
 def test_files_made_before_stay_and_what_is_given_wins(tmp_path: Path) -> None:
     write_files(tmp_path, {})
     tokens = (tmp_path / "cli" / "aiartist_tokens").read_text()
-    write_files(tmp_path, {"POSTGRES_PASSWORD": "p@ss/word", "AIARTIST_TOKENS": ""})
+    write_files(tmp_path, {"GRAFANA_ADMIN_PASSWORD": "mine", "AIARTIST_TOKENS": ""})
+    assert (tmp_path / "grafana" / "admin_password").read_text() == "mine"
     assert (tmp_path / "cli" / "aiartist_tokens").read_text() == tokens
+
+
+def test_the_database_s_password_is_not_changed_behind_its_back(tmp_path: Path) -> None:
+    write_files(tmp_path, {})
+    before = (tmp_path / "postgres" / "password").read_text()
+    with pytest.raises(
+        ValueError, match="POSTGRES_PASSWORD is not the one that the database was set up with"
+    ):
+        write_files(tmp_path, {"POSTGRES_PASSWORD": "p@ss/word"})
+    assert (tmp_path / "postgres" / "password").read_text() == before
+    write_files(tmp_path, {"POSTGRES_PASSWORD": "p@ss/word", "POSTGRES_PASSWORD_CHANGED": "yes"})
     assert (tmp_path / "postgres" / "password").read_text() == "p@ss/word"
     url = (tmp_path / "with_database" / "aiartist_database_url").read_text()
     assert url == "postgresql://aiartist:p%40ss%2Fword@postgres:5432/aiartist"
