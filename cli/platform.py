@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from cli.embedded_postgres import embedded_postgres
 from cli.migrate import migrate_all
 from services.chassis import logs
+from services.chassis.exporting import exporting
 from services.chassis.lifecycle import App, shipping
 from services.chassis.settings import ChassisSettings
-from services.chassis.tracing import exporting
 
 SERVICES = ("artist_db", "notifier", "error_analyzer", "orchestrator", "release", "scheduler")
 """In the order of starting: a service comes after most of those that it calls."""

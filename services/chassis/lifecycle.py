@@ -15,11 +15,11 @@ from google.protobuf.descriptor import FileDescriptor
 from services.chassis import logs, metrics
 from services.chassis.clients import open_channel
 from services.chassis.errors import SetupError
+from services.chassis.exporting import exporting
 from services.chassis.metrics_loop import watched_loop
 from services.chassis.server import AddServicer, Server
 from services.chassis.settings import ChassisSettings
 from services.chassis.shipping import ErrorShipper
-from services.chassis.tracing import exporting
 from services.chassis.version import VERSION
 
 PROBE_INTERVAL_S = 2.0

@@ -7,8 +7,8 @@ is never taken back by token: a stream that its client left is closed in another
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,6 @@ from prometheus_client import Counter
 from services.chassis import logs
 from services.chassis.metrics import REGISTRY
 from services.chassis.redaction import redact
-from services.chassis.settings import ChassisSettings
 
 Kind = Literal["internal", "server", "client"]
 Value: TypeAlias = str | int | float | bool
@@ -132,26 +131,14 @@ _PROCESS: dict[str, Export] = {}
 """`export`, while the process exports traces: one for all of its services."""
 
 
-@asynccontextmanager
-async def exporting(settings: ChassisSettings) -> AsyncIterator[None]:
-    """While open, this process makes spans and sends them to the collector, if the settings name one.
-
-    Servers and channels that are made meanwhile carry traces. What is left at the end is sent, if that does
-    not take long.
-    """
-    if not settings.otlp_endpoint:
-        yield
-        return
-    # Nobody else loads the SDK: it costs a start a quarter of a second.
-    from services.chassis.tracing_export import OtlpExport
-
-    export = OtlpExport(settings)
+@contextmanager
+def sent_by(export: Export) -> Iterator[None]:
+    """While open, this process makes spans, and `export` gets them."""
     _PROCESS["export"] = export
     try:
         yield
     finally:
         _PROCESS.pop("export", None)
-        await export.close()
 
 
 def is_on() -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from services.chassis import tracing
 from services.chassis.clients import open_channel
+from services.chassis.exporting import exporting
 from services.chassis.settings import ChassisSettings
 from tests.bench.harness import ServerProcess, calls_per_second, line, middle
 from tests.support.echo_service import Echo, EchoRequest, EchoStub, build
@@ -56,7 +57,7 @@ async def _rate(server: ServerProcess) -> float:
 
 async def _serve(tell: Callable[[int], None], stop: asyncio.Event, endpoint: str, ratio: float) -> None:
     settings = ChassisSettings(ship_errors=False, otlp_endpoint=endpoint, trace_sample_ratio=ratio)
-    async with tracing.exporting(settings), await build(settings, Echo()) as app:
+    async with exporting(settings), await build(settings, Echo()) as app:
         tell(app.port)
         await stop.wait()
 

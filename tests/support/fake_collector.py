@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as pb
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from services.chassis import tracing
+from services.chassis.exporting import exporting
 from services.chassis.settings import ChassisSettings
 
 ERROR = trace_pb2.Status.STATUS_CODE_ERROR
@@ -137,7 +137,7 @@ async def traced(ratio: float = 1.0) -> AsyncIterator[FakeCollector]:
     """This process exports traces while the block runs; after it, all of them have arrived."""
     async with FakeCollector() as collector:
         settings = ChassisSettings(otlp_endpoint=collector.endpoint, trace_sample_ratio=ratio)
-        async with tracing.exporting(settings):
+        async with exporting(settings):
             yield collector
 
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from services.chassis import logs, tracing, tracing_export
 from services.chassis.clients import open_channel
 from services.chassis.errors import NotFound, SetupError
+from services.chassis.exporting import exporting
 from services.chassis.metrics import REGISTRY
 from services.chassis.settings import ChassisSettings
 from tests.support.captured_logs import CapturedLogs
@@ -293,7 +294,7 @@ async def test_without_an_endpoint_nothing_is_traced_or_sent() -> None:
 
     async with (
         FakeCollector() as collector,
-        tracing.exporting(ChassisSettings()),
+        exporting(ChassisSettings()),
         running_echo(act) as running,
     ):
         assert not tracing.is_on()
@@ -321,7 +322,7 @@ async def test_a_collector_may_speak_tls(tmp_path: Path) -> None:
     collector = FakeCollector()
     await collector.start(grpc.ssl_server_credentials([pair]))
     endpoint = f"https://localhost:{collector.port}"
-    async with tracing.exporting(ChassisSettings(otlp_endpoint=endpoint, tls_ca=ours.cert)):
+    async with exporting(ChassisSettings(otlp_endpoint=endpoint, tls_ca=ours.cert)):
         with tracing.root("echo", "over TLS"):
             pass
     await collector.close()
@@ -331,7 +332,7 @@ async def test_a_collector_may_speak_tls(tmp_path: Path) -> None:
 async def test_a_missing_authority_is_told_by_its_setting(tmp_path: Path) -> None:
     settings = ChassisSettings(otlp_endpoint="https://localhost:1", tls_ca=tmp_path / "absent.crt")
     with pytest.raises(SetupError, match="AIARTIST_TLS_CA: cannot read"):
-        async with tracing.exporting(settings):
+        async with exporting(settings):
             raise AssertionError("unreachable")
 
 
@@ -357,7 +358,7 @@ async def test_a_bad_collector_costs_spans_and_one_line_in_the_log(
     monkeypatch.setattr(tracing_export, "QUEUE", 600)
     before = counted("dropped")
     async with (
-        tracing.exporting(ChassisSettings(otlp_endpoint=bad_collector.endpoint)),
+        exporting(ChassisSettings(otlp_endpoint=bad_collector.endpoint)),
         running_echo() as running,
     ):
         for _ in range(700):
@@ -380,7 +381,7 @@ async def test_a_collector_that_comes_late_gets_what_comes_then(
     monkeypatch.setattr(tracing_export, "SEND_TIMEOUT_S", 0.2)
     collector = FakeCollector()
     collector.port = free_port()
-    async with tracing.exporting(ChassisSettings(otlp_endpoint=collector.endpoint)):
+    async with exporting(ChassisSettings(otlp_endpoint=collector.endpoint)):
         with tracing.root("echo", "too early"):
             pass
         while not captured.of("traces can't be sent; they are dropped"):

@@ -98,11 +98,11 @@ SERVICES = ("artist_db", "notifier", "error_analyzer", "orchestrator", "release"
 def test_no_service_imports_the_sdk_where_no_endpoint_is_set() -> None:
     script = f"""
 import asyncio, importlib, sys
-from services.chassis import tracing
+from services.chassis.exporting import exporting
 from services.chassis.settings import ChassisSettings
 
 async def main():
-    async with tracing.exporting(ChassisSettings()):
+    async with exporting(ChassisSettings()):
         for name in {SERVICES!r}:
             importlib.import_module(f"services.{{name}}.app")
         importlib.import_module("cli.platform")
