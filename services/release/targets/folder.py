@@ -39,7 +39,7 @@ class FolderTarget:
             await asyncio.to_thread(sweep, folder.parent, package.release.id)
             if await asyncio.to_thread(first_fault, folder, package.files) is not None:
                 await self._copy(package, folder, report)
-                fault = await asyncio.to_thread(first_fault, folder, package.files)
+                fault = await asyncio.to_thread(read_back, folder, package.files)
                 if fault is not None:
                     raise fault
                 action = Action.PUBLISHED
@@ -73,7 +73,7 @@ class FolderTarget:
             for number, path in enumerate(package.files):
                 report("copying", number, len(package.files))
                 await package.copy(path, fresh / path)
-            await asyncio.to_thread(_put_in_place, fresh, place, folder / "replaced")
+            await asyncio.to_thread(_put_in_place, fresh, place, folder / "replaced", package.files)
 
 
 def first_fault(place: Path, files: Mapping[str, audio_pb2.Artifact]) -> CorruptArtifact | None:
@@ -94,15 +94,24 @@ def first_fault(place: Path, files: Mapping[str, audio_pb2.Artifact]) -> Corrupt
     return None
 
 
+def read_back(place: Path, files: Mapping[str, audio_pb2.Artifact]) -> CorruptArtifact | None:
+    """As `first_fault`, while nobody puts another folder in its place."""
+    with exclusively(place.parent):
+        return first_fault(place, files)
+
+
 def _files_below(place: Path) -> set[str]:
     return {path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir()}
 
 
-def _put_in_place(fresh: Path, place: Path, replaced: Path) -> None:
+def _put_in_place(fresh: Path, place: Path, replaced: Path, files: Mapping[str, audio_pb2.Artifact]) -> None:
     sync_tree(fresh)
     with exclusively(place.parent):
         if place.exists():
-            # Somebody changed or cut what was published, or another replica was faster with the same bytes.
+            if first_fault(place, files) is None:
+                # Another replica was faster with the same bytes.
+                return
+            # Somebody changed or cut what was published.
             place.rename(replaced)
         fresh.rename(place)
         sync_folder(place.parent)

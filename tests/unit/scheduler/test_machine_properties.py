@@ -188,7 +188,7 @@ class AnyLife(RuleBasedStateMachine):
     def be_refused_by_the_review(self, begins_the_next: bool) -> None:
         self.go_on(self.machine.finish(self.run, TakeRefused(["loudness"])), begins_the_next)
 
-    @precondition(lambda self: self.begun and self.run.stage is StageName.APPROVE)
+    @precondition(lambda self: self.begun and self.run.stage is StageName.APPROVE and not self.run.autopilot)
     @rule(on_silence=st.sampled_from(Silence))
     def ask_a_person(self, on_silence: Silence) -> None:
         change = self.machine.finish(self.run, AskPerson(on_silence))
