@@ -73,30 +73,28 @@ async def test_a_replica_that_came_later_gets_its_share_before_anything_broke(
 
 
 async def test_servers_that_stop_again_and_again_under_load_lose_no_call() -> None:
-    ports = [free_port(), free_port()]
+    port = free_port()
     ending = asyncio.Event()
-    done = 0
+    both = f"ipv4:{HOSTS[0]}:{port},{HOSTS[1]}:{port}"
 
     async def call(stub: EchoStub) -> None:
-        nonlocal done
         while not ending.is_set():
             assert len(await stub.call("GetEcho", EchoRequest(), timeout=30)) == 1
-            done += 1
 
-    running = [await (await replica(HOSTS[0], port)).__aenter__() for port in ports]
-    both = "ipv4:" + ",".join(f"{HOSTS[0]}:{port}" for port in ports)
-    async with AsyncExitStack() as stack:
-        calls = []
-        for _ in range(4):
-            channel = await stack.enter_async_context(open_channel(both, ChassisSettings()))
-            calls += [asyncio.create_task(call(EchoStub(channel))) for _ in range(4)]
+    async with AsyncExitStack() as servers, AsyncExitStack() as stack:
+        running = [await servers.enter_async_context(await replica(host, port)) for host in HOSTS[:2]]
+        stubs = [
+            EchoStub(await stack.enter_async_context(open_channel(both, ChassisSettings()))) for _ in range(4)
+        ]
+        calls = [asyncio.create_task(call(stub)) for stub in stubs for _ in range(4)]
         for number in range(STOPS):
-            before = done
-            while done < before + 100 and not any(task.done() for task in calls):
-                await asyncio.sleep(0.01)
+            # As a rolling update does: the next one stops when this one is found again.
+            for stub in stubs:
+                async with asyncio.timeout(60):
+                    while len(await callers(stub, 4)) < 2:
+                        await asyncio.sleep(0.01)
             await running[number % 2].close()
-            running[number % 2] = await (await replica(HOSTS[0], ports[number % 2])).__aenter__()
+            anew = await replica(HOSTS[number % 2], port)
+            running[number % 2] = await servers.enter_async_context(anew)
         ending.set()
         await asyncio.gather(*calls)
-    for app in running:
-        await app.close()
