@@ -4,8 +4,8 @@
 #   tests/containers/engine.sh start    takes the engine that runs; else, as root on Debian, installs and starts one
 #   tests/containers/engine.sh stop     ends the engine that `start` started
 #
-# Exit status 3: there is no engine and none can be started. Where no image registry can be reached, images are made
-# from Debian's packages under the same names; they do for tests what the public ones do.
+# Exit status 3: there is no engine, or not what it needs, and neither can be had. Where no image registry can be
+# reached, images are made from Debian's packages under the same names; they do for tests what the public ones do.
 set -Eeuo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -110,7 +110,7 @@ case "${1:-}" in
   start)
     start_engine
     # Each a statement of its own: in a condition, bash would go on after a failure.
-    trap 'echo "an image could not be made; see $state" >&2' ERR
+    trap 'give_up "an image that is needed can be neither fetched nor made; see $state"' ERR
     if ! have "$python_image"; then make_python "$python_image"; fi
     if ! have "$postgres_image"; then make_postgres "$postgres_image"; fi
     if ! have "$prometheus_image"; then make_prometheus "$prometheus_image"; fi
