@@ -6,7 +6,7 @@ from types import ModuleType
 import asyncpg
 
 from cli import dashboards
-from services.chassis.database import CONNECT_TIMEOUT_S, explained
+from services.chassis.database import CONNECT_TIMEOUT_S, applied_migrations, explained
 
 SCHEMAS = ("artist_db", "notifier", "scheduler")
 """The services that own a schema, each with a `schema.py`."""
@@ -34,15 +34,9 @@ async def _will_change(dsn: str, schemas: dict[str, ModuleType]) -> bool:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     try:
         missing: list[int] = [
-            schema.known_migrations() - await _applied(connection, service)
+            schema.known_migrations() - (await applied_migrations(connection, service) or 0)
             for service, schema in schemas.items()
         ]
     finally:
         await connection.close()
     return min(missing) >= 0 and max(missing) > 0
-
-
-async def _applied(connection: "asyncpg.Connection[asyncpg.Record]", service: str) -> int:
-    if await connection.fetchval("SELECT to_regclass($1)", f"{service}.migrations") is None:
-        return 0
-    return int(await connection.fetchval(f"SELECT count(*) FROM {service}.migrations"))

@@ -129,10 +129,17 @@ def public_address(dsn: str) -> str:
     return parts.netloc.rpartition("@")[2] + parts.path + (f"?{query}" if query else "")
 
 
+async def applied_migrations(asked: "Connection | asyncpg.Pool[asyncpg.Record]", schema: str) -> int | None:
+    """How many migrations a schema has; None where there is no such schema."""
+    if await asked.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
+        return None
+    return int(await asked.fetchval(f"SELECT coalesce(max(number), 0) FROM {schema}.migrations"))
+
+
 async def _refuse_unmigrated(pool: "asyncpg.Pool[asyncpg.Record]", schema: str, needed: int) -> None:
-    if await pool.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
+    applied = await applied_migrations(pool, schema)
+    if applied is None:
         raise SetupError(f"the database has no schema {schema} yet; make it with: aiartist migrate")
-    applied = await pool.fetchval(f"SELECT coalesce(max(number), 0) FROM {schema}.migrations")
     if applied < needed:
         raise SetupError(
             f"the database is older than this version: {schema} has {applied} of {needed} migrations; "
