@@ -10,7 +10,7 @@ import asyncpg
 import grpc
 import pytest
 
-from services.chassis.database import Database, public_address
+from services.chassis.database import DATABASE_TROUBLE, Database, public_address
 from services.chassis.errors import SetupError, remote_error
 from services.chassis.migrations import migrate
 from tests.support.echo_service import EchoRequest, running_echo
@@ -203,7 +203,7 @@ async def test_a_ping_goes_to_the_server_and_back(database: Database, url: str) 
             try:
                 await database.ping()
                 break
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except DATABASE_TROUBLE:
                 await asyncio.sleep(0)
 
 
