@@ -59,6 +59,9 @@ LABEL org.opencontainers.image.title="aiartist/${SERVICE}" \
 # What llama.cpp computes with; the slim image has none.
 RUN test "${SERVICE}" != model || { apt-get update -qq \
         && apt-get install -y -qq --no-install-recommends libgomp1 >/dev/null && rm -rf /var/lib/apt/lists/*; }
+# What fixes of errors are kept with.
+RUN test "${SERVICE}" != error_analyzer || { apt-get update -qq \
+        && apt-get install -y -qq --no-install-recommends git >/dev/null && rm -rf /var/lib/apt/lists/*; }
 RUN echo 'aiartist:x:10001:10001::/data:/usr/sbin/nologin' >> /etc/passwd \
     && echo 'aiartist:x:10001:' >> /etc/group \
     && install -d -o 10001 -g 10001 /data /run/aiartist \

@@ -14,7 +14,7 @@ IMAGES := scheduler artist_db orchestrator release notifier error_analyzer model
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOS = $(shell cd protos && find aiartist -name '*.proto' | sort)
 
-.PHONY: help demo up test lint format protos protos-baseline bench bench-orchestrator \
+.PHONY: help demo up test test-whole lint format protos protos-baseline bench bench-orchestrator \
 	bench-release bench-scaling test-songs test-containers k8s-check k8s-rules alerts-test dashboards-test \
 	dashboards doctor images backup restore version secrets operator-token lock clean
 
@@ -30,9 +30,16 @@ up: $(VENV)/runtime ## Serve the whole platform until Ctrl-C
 doctor: $(VENV)/runtime ## Check settings, database, models, disk and services
 	@$(BIN)/aiartist doctor
 
-test: $(VENV)/dev ## Run the whole suite
-	@# One more than there are processors: much of the time is waiting.
-	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal $(TESTS)
+# One more than there are processors: much of the time is waiting.
+PYTEST_PARALLEL = $(BIN)/python -m pytest --dist worksteal \
+	-n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
+WHOLE := tests/chaos tests/e2e
+
+test: $(VENV)/dev ## Run the suite (TESTS=path: a part of it)
+	@$(PYTEST_PARALLEL) $(if $(TESTS),$(TESTS),$(addprefix --ignore=,$(WHOLE)))
+
+test-whole: $(VENV)/dev ## Run whole platforms, and kill them at every step
+	@$(PYTEST_PARALLEL) $(WHOLE)
 
 lint: $(VENV)/dev ## ruff, mypy --strict, import-linter, buf lint, buf breaking, drift of generated code
 	@$(BIN)/ruff check .
@@ -59,6 +66,9 @@ bench: $(VENV)/dev ## Measure the scheduler and the chassis beside their plain c
 bench-orchestrator: $(VENV)/dev $(VENV)/bench-proxy/installed ## Measure model calls beside litellm's SDK, Router and proxy
 	@# Starts processes while gRPC is at work in this one, which is no fork that gRPC would have to know of.
 	@GRPC_ENABLE_FORK_SUPPORT=false $(BIN)/python -m tests.bench orchestrator
+
+bench-errors: $(VENV)/dev $(VENV)/bench-errors/installed ## Measure how errors are grouped beside Drain3
+	@$(BIN)/python -m tests.bench errors
 
 bench-release: $(VENV)/dev $(VENV)/bench-release/installed ## Measure music, review and video beside librosa and MoviePy
 	@$(BIN)/python -m tests.bench release
@@ -140,6 +150,9 @@ lock: $(VENV)/dev ## Pin the newest allowed versions in requirements/
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
 		--no-annotate --custom-compile-command 'make lock' requirements/bench-release.in \
 		-o requirements/bench-release.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url \
+		--no-annotate --custom-compile-command 'make lock' requirements/bench-errors.in \
+		-o requirements/bench-errors.lock
 
 clean: ## Remove the virtual environment and caches (not your data)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -76,6 +76,14 @@ def what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
             return ("to bring them up to date: aiartist artist add FILE --update",)
         case "WRONG_STATE" if kind in ("run", "artist"):
             return (f"see how it stands: aiartist {kind} show {name}",)
+        case "WRONG_STATE" if kind in ("error group", "error_group"):
+            return (f"see how it stands: aiartist error show {name}",)
+        case "STALE_DIGEST" if "fingerprint" in metadata:
+            return (f"look at it again: aiartist error show {plain(metadata['fingerprint'])}",)
+        case "REPAIR_OFF":
+            setting = plain(metadata.get("setting", ""))
+            allow = f"set {setting} for error_analyzer" if setting else ""
+            return tuple(filter(None, (allow, "see what is set up: aiartist error setup")))
         case "STALE_DIGEST":
             return (f"look at it again: aiartist run show {plain(metadata.get('run_id', 'RUN'))}",)
         case "ETAG_MISMATCH" | "REQUEST_ID_REUSED" | "OVERLOADED":

@@ -12,6 +12,7 @@ import grpc
 import typer
 
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceStub
 from aiartist.notifier.v1.notifier_pb2_grpc import NotifierServiceStub
 from aiartist.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServiceStub
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
@@ -72,6 +73,10 @@ class Session:
     @cached_property
     def release(self) -> Service[ReleaseServiceStub]:
         return self._service("release", ReleaseServiceStub)
+
+    @cached_property
+    def error_analyzer(self) -> Service[ErrorAnalyzerServiceStub]:
+        return self._service("error_analyzer", ErrorAnalyzerServiceStub)
 
     def _service(self, name: str, stub: Callable[[Any], StubT]) -> Service[StubT]:
         address = self.settings.address_of(name)

@@ -117,11 +117,12 @@ LEFT JOIN artist_db.budgets AS own ON (own.scope, own.subject) = (account.scope,
 
 CREATE VIEW dashboards.error_groups AS
 SELECT found.fingerprint, found.title, found.culprit, found.count, found.services, found.first_seen,
-       found.last_seen, coalesce(report.status, 'new') AS status
+       found.last_seen, coalesce(report.status, 'new') AS status, coalesce(report.severity, '') AS severity,
+       found.code_versions, found.exception_type
 FROM artist_db.error_groups AS found
 LEFT JOIN LATERAL (
-    SELECT status FROM artist_db.error_reports
-    WHERE fingerprint = found.fingerprint ORDER BY id DESC LIMIT 1
+    SELECT status, severity FROM artist_db.error_reports
+    WHERE fingerprint = found.fingerprint AND NOT merged ORDER BY id DESC LIMIT 1
 ) AS report ON true;
 
 -- The numbers are those of aiartist.artist_db.v1.ErrorSample.
@@ -133,6 +134,17 @@ FROM artist_db.error_samples;
 
 -- The numbers are those of aiartist.artist_db.v1.ErrorReport.
 CREATE VIEW dashboards.error_reports AS
-SELECT id, fingerprint, status, dashboards.text_in(body, 3) AS cause, dashboards.text_in(body, 4) AS diff,
-       created_at
+SELECT id, fingerprint, status, severity, dashboards.text_in(body, 3) AS cause,
+       dashboards.text_in(body, 11) AS reason, dashboards.text_in(body, 7) AS component,
+       dashboards.text_in(body, 4) AS diff, dashboards.text_in(body, 12) AS test_path,
+       dashboards.text_in(body, 13) AS test_code, dashboards.text_in(body, 14) AS explanation,
+       dashboards.text_in(body, 15) AS branch, dashboards.text_in(body, 16) AS commit,
+       dashboards.text_in(body, 18) AS proof, created_at
 FROM artist_db.error_reports;
+
+CREATE VIEW dashboards.error_hours AS
+SELECT fingerprint, service, hour, count FROM artist_db.error_hours;
+
+CREATE VIEW dashboards.error_steps AS
+SELECT fingerprint, kind, due_at, reason, attempt_id <> '' AS begun, lease_until
+FROM artist_db.error_steps;

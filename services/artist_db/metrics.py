@@ -6,7 +6,8 @@ from itertools import product
 from prometheus_client import Gauge
 
 from services.artist_db.domain.budgets import Limits, Scope
-from services.artist_db.domain.errors import NEW, STATUSES
+from services.artist_db.domain.error_reports import NEW, STATUSES
+from services.artist_db.domain.error_steps import Kind
 from services.artist_db.domain.lifecycle import State
 from services.artist_db.store import budgets, tallies
 from services.chassis.database import Database
@@ -23,6 +24,12 @@ ERROR_GROUPS = Gauge(
     "aiartist_artist_db_error_groups",
     "Error groups by status and service, of the 10,000 seen last; one of several services counts in each.",
     ("status", "service"),
+    registry=REGISTRY,
+)
+ERROR_STEPS = Gauge(
+    "aiartist_artist_db_error_steps",
+    "Steps of error groups that wait or are under way, by kind; at most 10,000 of each are counted.",
+    ("kind",),
     registry=REGISTRY,
 )
 SPENT = Gauge(
@@ -53,6 +60,8 @@ for _gauge, _states in _STATES.values():
         _gauge.labels(_state)
 for _status, _service in product(STATUSES, SERVICE_LABELS):
     ERROR_GROUPS.labels(_status, _service)
+for _kind in Kind:
+    ERROR_STEPS.labels(_kind.lower())
 for _gauge in (SPENT, HELD, BUDGET):
     _gauge.labels("day")
 
@@ -70,12 +79,15 @@ class Sampler:
             counted = await tallies.tallies(connection)
             accounts = await budgets.accounts(connection, artist_id="", run_id="", limits=self.limits)
             groups = await tallies.error_groups(connection, new=NEW, services=SERVICE_LABELS, other=OTHER)
+            steps = await tallies.error_steps(connection, list(Kind))
         by_state = {(tally.what, tally.state.lower()): tally.number for tally in counted}
         for what, (gauge, states) in _STATES.items():
             for state in states:
                 gauge.labels(state).set(by_state.get((what, state), 0))
         for key in product(STATUSES, SERVICE_LABELS):
             ERROR_GROUPS.labels(*key).set(groups.get(key, 0))
+        for kind in Kind:
+            ERROR_STEPS.labels(kind.lower()).set(steps.get(kind, 0))
         (day,) = [account for account in accounts if account["scope"] == Scope.DAY]
         SPENT.labels("day").set(day["spent_micro_usd"])
         HELD.labels("day").set(day["held_micro_usd"])

@@ -6,6 +6,7 @@ from services.artist_db.domain.codes import Prefixes
 from services.artist_db.rpc.artists import ArtistRpcs
 from services.artist_db.rpc.budgets import BudgetRpcs
 from services.artist_db.rpc.codes import CodeRpcs
+from services.artist_db.rpc.error_steps import ErrorStepRpcs
 from services.artist_db.rpc.errors import ErrorRpcs
 from services.artist_db.rpc.films import FilmRpcs
 from services.artist_db.rpc.fingerprints import FingerprintRpcs
@@ -25,6 +26,7 @@ class ArtistDbServicer(
     ModelCallRpcs,
     BudgetRpcs,
     ErrorRpcs,
+    ErrorStepRpcs,
     ArtistDbServiceServicer,
 ):
     """Maps messages to domain and store and back; nothing more."""

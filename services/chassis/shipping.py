@@ -12,7 +12,7 @@ import grpc
 from aiartist.error_analyzer.v1 import error_analyzer_pb2, error_analyzer_pb2_grpc
 from services.chassis import logs, metrics
 from services.chassis.ids import new_id
-from services.chassis.version import VERSION
+from services.chassis.version import RELEASE
 
 BUFFER = 1_000
 """Errors kept at most while error_analyzer is away; later ones are dropped and counted."""
@@ -21,8 +21,18 @@ INTERVAL_S = 1.0
 SEND_TIMEOUT_S = 5.0
 MAX_FRAMES = 100
 """The innermost ones tell most; a recursion has a thousand."""
+MAX_FILE = 500
 _OWN_PACKAGES = ("services.", "cli.")
 _NOT_CONTEXT = {"event", "exc_info", "exception", "level", "timestamp", "service", "error_id"}
+
+
+def _started_ns() -> int:
+    """When this process started, in nanoseconds since 1970: as the system knows it, else now."""
+    seconds = metrics.REGISTRY.get_sample_value("process_start_time_seconds")
+    return int(seconds * 1e9) if seconds else time.time_ns()
+
+
+_STARTED_NS = _started_ns()
 
 
 class ErrorShipper:
@@ -99,10 +109,11 @@ def event_of(record: Mapping[str, Any], service: str) -> error_analyzer_pb2.Erro
             for key, value in record.items()
             if key not in _NOT_CONTEXT and not key.startswith("_")
         },
-        code_version=VERSION,
+        code_version=RELEASE,
         error_id=str(record.get("error_id", "")),
     )
     event.time.FromNanoseconds(time.time_ns())
+    event.process_started_at.FromNanoseconds(_STARTED_NS)
     error = logs.exception_of(record)
     if error is not None:
         kind = type(error)
@@ -115,6 +126,7 @@ def event_of(record: Mapping[str, Any], service: str) -> error_analyzer_pb2.Erro
                 function=frame.f_code.co_qualname,
                 line=line,
                 in_app=module.startswith(_OWN_PACKAGES),
+                file=_text(frame.f_code.co_filename, MAX_FILE),
             )
     return event
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from services.chassis.metrics import REGISTRY, SERVICE_LABELS, service_label
 
@@ -17,6 +17,37 @@ DROPPED = Counter(
 NEW_GROUPS = Counter(
     "aiartist_error_analyzer_new_groups", "Error groups seen for the first time.", registry=REGISTRY
 )
+ANALYSES = Counter(
+    "aiartist_error_analyzer_analyses",
+    "Error groups that were to be explained, by what came of it.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+FIXES = Counter(
+    "aiartist_error_analyzer_fixes", "Fixes, by how far they came.", ("outcome",), registry=REGISTRY
+)
+STEP_SECONDS = Histogram(
+    "aiartist_error_analyzer_step_seconds",
+    "How long a step of an error group took.",
+    ("kind",),
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800),
+    registry=REGISTRY,
+)
+for _outcome in ("analyzed", "analysis_failed", "unchanged", "postponed"):
+    ANALYSES.labels(_outcome)
+for _outcome in (
+    "suggested",
+    "proven",
+    "invalid",
+    "failed",
+    "applied",
+    "not_applied",
+    "kept",
+    "reverted",
+):
+    FIXES.labels(_outcome)
+for _kind in ("analyze", "fix", "apply", "watch", "revert"):
+    STEP_SECONDS.labels(_kind)
 for _service in SERVICE_LABELS:
     EVENTS.labels(_service)
 

@@ -1,156 +1,85 @@
-"""ErrorAnalyzerService: checks a batch, groups it, gives the groups to artist_db."""
+"""ErrorAnalyzerService: proto <-> domain."""
 
 import asyncio
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
-from aiartist.error_analyzer.v1 import error_analyzer_pb2, error_analyzer_pb2_grpc
-from services.chassis.clients import deadline_s
-from services.chassis.errors import (
-    DependencyUnavailable,
-    FieldViolation,
-    InvalidInput,
-    RequestIdReused,
-    remote_error,
-)
-from services.chassis.ids import derived_id
-from services.chassis.logs import get_logger
-from services.error_analyzer import metrics
-from services.error_analyzer.grouping import (
-    Batch,
-    Event,
-    Occurrences,
-    Sample,
-    TracedFrame,
-    culprit_of,
-    group_events,
-)
+from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.error_analyzer.v1 import error_analyzer_pb2 as pb
+from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceServicer
+from services.error_analyzer.grouping import Grouper
+from services.error_analyzer.ingesting import Ingest
+from services.error_analyzer.news import News
+from services.error_analyzer.setup import Limits, RepairSetup
+from services.error_analyzer.statuses import Verb
 from services.error_analyzer.teller import Teller
-
-MAX_EVENTS = 500
-MAX_VIOLATIONS = 20
-STORE_TIMEOUT_S = 10.0
-
-_SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
-_log = get_logger("error_analyzer")
+from services.error_analyzer.verbs import Verbs
+from services.error_analyzer.watching import Watching
 
 
-class ErrorAnalyzerServicer(error_analyzer_pb2_grpc.ErrorAnalyzerServiceServicer):
-    """The same batch gives the same groups in any process."""
+class ErrorAnalyzerServicer(ErrorAnalyzerServiceServicer):
+    """Takes errors and orders; what follows from them is the work of others."""
 
-    def __init__(self, artist_db: artist_db_pb2_grpc.ArtistDbServiceStub, teller: Teller) -> None:
-        self._artist_db = artist_db
-        self._teller = teller
+    def __init__(
+        self,
+        artist_db: ArtistDbServiceStub,
+        teller: Teller,
+        grouper: Grouper,
+        setup: RepairSetup,
+        limits: Limits,
+        closing: asyncio.Event,
+        news: News,
+    ) -> None:
+        self._ingest = Ingest(grouper, teller, news)
+        self._verbs = Verbs(artist_db, setup, news)
+        self._watching = Watching(artist_db, news, closing)
+        self._setup = setup
+        self._limits = limits
 
-    async def IngestErrors(
-        self, request: error_analyzer_pb2.IngestErrorsRequest, context: Any
-    ) -> error_analyzer_pb2.IngestErrorsResponse:
-        check(request)
-        # Regular expressions over megabytes: not on the loop.
-        batch = await asyncio.to_thread(group_events, [event_of(event) for event in request.events])
-        new = await self._store(request.request_id, batch)
-        metrics.count_events(event.service for event in request.events)
-        metrics.DROPPED.inc(request.dropped)
-        metrics.NEW_GROUPS.inc(len(new))
-        for occurrences in batch.occurrences:
-            if occurrences.group.fingerprint in new:
-                _log.info(
-                    "new error group",
-                    fingerprint=occurrences.group.fingerprint,
-                    title=occurrences.group.title,
-                    culprit=culprit_of(occurrences),
-                )
-                self._teller.new_group(occurrences)
-        return error_analyzer_pb2.IngestErrorsResponse(fingerprints=batch.fingerprints)
+    async def ingest(self, request: pb.IngestErrorsRequest) -> pb.IngestErrorsResponse:
+        """What IngestErrors does, for what this process reads by itself."""
+        return await self._ingest.ingest(request)
 
-    async def _store(self, request_id: str, batch: Batch) -> Sequence[str]:
-        """Fingerprints of the groups that are new."""
-        stored_as = derived_id("ing", request_id) if request_id else ""
-        record = artist_db_pb2.RecordErrorsRequest(
-            request_id=stored_as, occurrences=[occurrences_to_proto(o) for o in batch.occurrences]
+    async def IngestErrors(self, request: pb.IngestErrorsRequest, context: Any) -> pb.IngestErrorsResponse:
+        return await self._ingest.ingest(request)
+
+    async def AnalyzeError(self, request: pb.AnalyzeErrorRequest, context: Any) -> pb.AnalyzeErrorResponse:
+        return pb.AnalyzeErrorResponse(group=await self._verbs.follow(Verb.ANALYZE, request))
+
+    async def IgnoreError(self, request: pb.IgnoreErrorRequest, context: Any) -> pb.IgnoreErrorResponse:
+        group = await self._verbs.follow(Verb.IGNORE, request, reason=request.reason)
+        return pb.IgnoreErrorResponse(group=group)
+
+    async def ReopenError(self, request: pb.ReopenErrorRequest, context: Any) -> pb.ReopenErrorResponse:
+        group = await self._verbs.follow(Verb.REOPEN, request, reason=request.reason)
+        return pb.ReopenErrorResponse(group=group)
+
+    async def ApplyFix(self, request: pb.ApplyFixRequest, context: Any) -> pb.ApplyFixResponse:
+        group = await self._verbs.follow(Verb.APPLY, request, commit=request.commit)
+        return pb.ApplyFixResponse(group=group)
+
+    async def RevertFix(self, request: pb.RevertFixRequest, context: Any) -> pb.RevertFixResponse:
+        group = await self._verbs.follow(Verb.REVERT, request, reason=request.reason)
+        return pb.RevertFixResponse(group=group)
+
+    async def WatchErrors(
+        self, request: pb.WatchErrorsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchErrorsResponse]:
+        async for update in self._watching.watch(request):
+            yield update
+
+    async def GetRepairSetup(
+        self, request: pb.GetRepairSetupRequest, context: Any
+    ) -> pb.GetRepairSetupResponse:
+        return pb.GetRepairSetupResponse(
+            mode=self._setup.mode,
+            effective_mode=self._setup.effective_mode,
+            lacks=self._setup.lacks,
+            repository=self._setup.repository,
+            isolation=self._setup.isolation,
+            analyses_per_hour=self._limits.analyses_per_hour,
+            fixes_per_hour=self._limits.fixes_per_hour,
+            tries_per_group=self._limits.tries_per_group,
+            allowed_paths=self._limits.allowed_paths,
+            applied_classes=self._limits.applied_classes,
         )
-        try:
-            response = await self._artist_db.RecordErrors(record, timeout=deadline_s(STORE_TIMEOUT_S))
-        except grpc.aio.AioRpcError as error:
-            remote = remote_error(error)
-            if remote.remote_reason == "ERROR_REASON_REQUEST_ID_REUSED":
-                raise RequestIdReused(request_id) from error
-            if remote.retryable and not remote.from_platform:
-                raise DependencyUnavailable("artist_db") from error
-            raise remote from error
-        return response.new_fingerprints
-
-
-def check(request: error_analyzer_pb2.IngestErrorsRequest) -> None:
-    """InvalidInput where the batch breaks the contract; names the first 20 fields."""
-    wrong: list[FieldViolation] = []
-    if not 1 <= len(request.events) <= MAX_EVENTS:
-        wrong.append(FieldViolation("events", f"must be 1 to {MAX_EVENTS} errors, are {len(request.events)}"))
-    for number, event in enumerate(request.events[:MAX_EVENTS]):
-        place = f"events[{number}]"
-        if not _SERVICE.fullmatch(event.service):
-            wrong.append(
-                FieldViolation(f"{place}.service", "is required: a service's name, such as scheduler")
-            )
-        if not event.message.strip():
-            wrong.append(FieldViolation(f"{place}.message", "is required: the log event"))
-        if event.HasField("time") and _moment(event.time) is None:
-            wrong.append(FieldViolation(f"{place}.time", "must be a time from year 1 to 9999"))
-        if len(wrong) >= MAX_VIOLATIONS:
-            break
-    if wrong:
-        raise InvalidInput(wrong[:MAX_VIOLATIONS])
-
-
-def event_of(event: error_analyzer_pb2.ErrorEvent) -> Event:
-    """The event as the domain knows it."""
-    return Event(
-        service=event.service,
-        message=event.message,
-        exception_type=event.exception_type,
-        exception_message=event.exception_message,
-        frames=tuple(TracedFrame(f.module, f.function, f.in_app, f.line) for f in event.frames),
-        context=dict(event.context),
-        time=_moment(event.time) if event.HasField("time") else None,
-        code_version=event.code_version,
-        error_id=event.error_id,
-    )
-
-
-def occurrences_to_proto(occurrences: Occurrences) -> artist_db_pb2.ErrorOccurrences:
-    """The occurrences as artist_db takes them."""
-    return artist_db_pb2.ErrorOccurrences(
-        fingerprint=occurrences.group.fingerprint,
-        title=occurrences.group.title,
-        culprit=culprit_of(occurrences),
-        count=occurrences.count,
-        samples=[_sample_to_proto(sample) for sample in occurrences.samples],
-    )
-
-
-def _sample_to_proto(sample: Sample) -> artist_db_pb2.ErrorSample:
-    proto = artist_db_pb2.ErrorSample(
-        service=sample.service,
-        message=sample.message,
-        text=sample.text,
-        context=sample.context,
-        code_version=sample.code_version,
-        error_id=sample.error_id,
-    )
-    if sample.time is not None:
-        proto.time.FromDatetime(sample.time)
-    return proto
-
-
-def _moment(time: Timestamp) -> datetime | None:
-    """None where it is no time that a calendar has."""
-    try:
-        return time.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -11,12 +11,14 @@ from grpc_health.v1 import health_pb2
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1.audio_pb2 import Artifact
 from aiartist.common.v1.brief_pb2 import ModelUse
+from aiartist.error_analyzer.v1 import error_analyzer_pb2 as errors_pb
 from aiartist.release.v1 import release_pb2
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.errors import RemoteError, remote_error
 
 if TYPE_CHECKING:
     from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+    from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceStub
     from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
     from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 
@@ -57,18 +59,20 @@ class Song:
 
 
 class Peers:
-    """scheduler, artist_db and release."""
+    """scheduler, artist_db, release and error_analyzer."""
 
     def __init__(
         self,
         scheduler: "SchedulerServiceStub",
         artist_db: "ArtistDbServiceStub",
         release: "ReleaseServiceStub",
+        error_analyzer: "ErrorAnalyzerServiceStub",
         health: Mapping[str, Any],
     ) -> None:
         self.scheduler = scheduler
         self.artist_db = artist_db
         self.release = release
+        self.error_analyzer = error_analyzer
         self._health = health
 
     async def trouble(self, within_s: float) -> dict[str, str]:
@@ -126,6 +130,20 @@ class Peers:
             self.artist_db.GetArtist(db.GetArtistRequest(artist_id=artist_id), timeout=CALL_TIMEOUT_S),
         )
         return response.artist if response else None
+
+    async def error(self, fingerprint: str) -> db.ErrorGroup | None:
+        """None where there is no such group of errors; PeerAway where artist_db does not answer."""
+        request = db.GetErrorGroupRequest(fingerprint=fingerprint)
+        response = await found("artist_db", self.artist_db.GetErrorGroup(request, timeout=CALL_TIMEOUT_S))
+        return response.group if response else None
+
+    async def applies_fixes(self) -> bool:
+        """Whether fixes can be brought into the code here; PeerAway where error_analyzer does not answer."""
+        response = await found(
+            "error_analyzer",
+            self.error_analyzer.GetRepairSetup(errors_pb.GetRepairSetupRequest(), timeout=CALL_TIMEOUT_S),
+        )
+        return response is not None and response.effective_mode == "apply"
 
     async def read(self, artifact: Artifact) -> bytes:
         """A file's bytes; PeerAway or FileUnreadable."""

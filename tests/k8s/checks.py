@@ -101,6 +101,9 @@ def every_service(objects: Sequence[Object]) -> Iterator[str]:
                 "grpc": facts.default_port(service),
                 "metrics": facts.default_port(service, "metrics_port"),
             }
+            told = environment(pod(deployment)["containers"][0], objects)
+            if alerts := told.get("AIARTIST_ERROR_ALERTS_PORT"):
+                ports["alerts"] = int(alerts)
             yield from _headless(objects, name, ports)
     for workload in of_kind(objects, "Deployment", "StatefulSet"):
         budgets = [

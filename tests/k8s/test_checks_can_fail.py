@@ -103,6 +103,11 @@ BROKEN: list[tuple[Check, Break, str]] = [
         "its ports",
     ),
     (checks.every_service, lambda o: server(o)["ports"][0].update(containerPort=1), "its ports are not"),
+    (
+        checks.every_service,
+        lambda o: server(o, "error-analyzer")["ports"][2].update(containerPort=9117),
+        "its ports are not",
+    ),
     (checks.every_service, lambda o: server(o).update(image="aiartist/notifier:0.1.0"), "runs notifier"),
     (checks.confinement, lambda o: pod(scheduler(o))["securityContext"].pop("runAsNonRoot"), "runAsNonRoot"),
     (

@@ -1,13 +1,17 @@
-"""ArtistDbService as far as error_analyzer uses it, in memory, over a real server."""
+"""artist_db for tests of error_analyzer: in memory as far as recording goes, or the real one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from pydantic import SecretStr
 
 from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from services.artist_db.app import build
+from services.artist_db.settings import Settings
 from services.chassis.chain import Chain
+from services.chassis.clients import open_channel
 from services.chassis.errors import AppError, RequestIdReused
 from services.chassis.ids import digest_of
 from services.chassis.layers import ErrorsToStatus
@@ -46,6 +50,11 @@ class MemoryErrorStore(artist_db_pb2_grpc.ArtistDbServiceServicer):
             self._answers[request.request_id] = (digest, response)
         return response
 
+    async def ListErrorTemplates(
+        self, request: artist_db_pb2.ListErrorTemplatesRequest, context: Any
+    ) -> artist_db_pb2.ListErrorTemplatesResponse:
+        return artist_db_pb2.ListErrorTemplatesResponse()
+
 
 @asynccontextmanager
 async def error_store() -> AsyncIterator[tuple[MemoryErrorStore, str]]:
@@ -59,3 +68,15 @@ async def error_store() -> AsyncIterator[tuple[MemoryErrorStore, str]]:
         yield store, f"127.0.0.1:{port}"
     finally:
         await server.stop(None)
+
+
+@asynccontextmanager
+async def real_error_store(
+    database_url: str,
+) -> AsyncIterator[tuple[str, artist_db_pb2_grpc.ArtistDbServiceStub]]:
+    """The real artist_db over a migrated database: its address, and a client of it, while the block runs."""
+    settings = Settings(database_url=SecretStr(database_url), port=0, metrics_port=0, ship_errors=False)
+    async with await build(settings) as app:
+        address = f"127.0.0.1:{app.port}"
+        async with open_channel(address, settings) as channel:
+            yield address, artist_db_pb2_grpc.ArtistDbServiceStub(channel)

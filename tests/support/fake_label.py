@@ -1,4 +1,5 @@
-"""A label for the control panel: real artist_db and scheduler over one database, and a stub of release."""
+"""A label for the control panel: real artist_db, scheduler and orders about errors over one
+database, and a stub of release."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceStub
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from aiartist.release.v1 import release_pb2, release_pb2_grpc
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
@@ -35,6 +37,7 @@ from services.notifier.schema import SCHEMA
 from services.notifier.store import approvals, messages
 from services.notifier.telegram.writer import Habits
 from tests.support import scheduler_peers
+from tests.support.error_desk import ErrorDesk, error_desk
 from tests.support.fake_telegram.html_text import parse_html
 from tests.support.label import persona
 from tests.support.scheduler_replica import Replica, running_scheduler
@@ -66,6 +69,8 @@ class FakeLabel:
     panel: Panel
     sql: "asyncpg.Connection[asyncpg.Record]"
     """Beside the services; names need their schema."""
+    errors: ErrorDesk
+    """error_analyzer's part in orders."""
     asked: int = field(default=0)
 
     @classmethod
@@ -86,18 +91,21 @@ class FakeLabel:
             open_channel(f"127.0.0.1:{scheduler.app.port}", settings) as to_scheduler,
             open_channel(f"127.0.0.1:{artist_db.port}", settings) as to_artist_db,
             open_channel(release_address, settings) as to_release,
+            error_desk(f"127.0.0.1:{artist_db.port}") as errors,
+            open_channel(errors.address, settings) as to_errors,
             Database.open(database_url, schema=SCHEMA, pool_size=4) as database,
         ):
             peers = Peers(
                 SchedulerServiceStub(to_scheduler),
                 ArtistDbServiceStub(to_artist_db),
                 release_pb2_grpc.ReleaseServiceStub(to_release),
+                ErrorAnalyzerServiceStub(to_errors),
                 {"scheduler": HealthStub(to_scheduler), "artist_db": HealthStub(to_artist_db)},
             )
             panel = Panel(peers, Habits(ZoneInfo("UTC"), None))
             sql = await asyncpg.connect(database_url)
             try:
-                yield cls(database, artist_db, scheduler, stages, peers, panel, sql)
+                yield cls(database, artist_db, scheduler, stages, peers, panel, sql, errors)
             finally:
                 await sql.close()
 

@@ -209,36 +209,50 @@ FROM error_samples WHERE {_CHOSEN} ORDER BY seen_at DESC LIMIT 10
         Panel(
             "table",
             "Diagnosis",
-            "Every report about the group, the newest first: what causes it, as error_analyzer found out.",
+            "Every report about the group, the newest first: what causes it, as models found out, and why it has "
+            "its status.",
             [
                 Sql(
                     f"""
-SELECT created_at AS made, status, cause FROM error_reports WHERE {_CHOSEN} ORDER BY id DESC LIMIT 10
+SELECT created_at AS made, status, severity, cause, reason
+FROM error_reports WHERE {_CHOSEN} ORDER BY id DESC LIMIT 10
 """.strip()
                 )
             ],
             "none",
             width=10,
             height=12,
-            columns=(Column("made", width=170), _STATUS, Column("cause", wrap=True)),
+            columns=(
+                Column("made", width=170),
+                _STATUS,
+                Column("severity", width=90),
+                Column("cause", wrap=True),
+                Column("reason", wrap=True),
+            ),
             empty="Nobody has looked at it yet",
             shows=Shows.PERHAPS_NOTHING,
         ),
         Panel(
             "table",
             "Diff",
-            "The fix that the newest report with one suggests, as a unified diff.",
+            "The fix that the newest report with one suggests, as a unified diff, its test, and where it is kept.",
             [
                 Sql(
                     f"""
-SELECT created_at AS made, diff FROM error_reports WHERE {_CHOSEN} AND diff <> '' ORDER BY id DESC LIMIT 1
+SELECT created_at AS made, diff, test_code AS test, branch
+FROM error_reports WHERE {_CHOSEN} AND diff <> '' ORDER BY id DESC LIMIT 1
 """.strip()
                 )
             ],
             "none",
             width=14,
             height=12,
-            columns=(Column("made", width=170), Column("diff", wrap=True)),
+            columns=(
+                Column("made", width=170),
+                Column("diff", wrap=True),
+                Column("test", wrap=True),
+                Column("branch", width=200),
+            ),
             empty="No fix is suggested",
             shows=Shows.PERHAPS_NOTHING,
         ),
@@ -248,6 +262,27 @@ SELECT created_at AS made, diff FROM error_reports WHERE {_CHOSEN} AND diff <> '
 _FIXES = Row(
     "What became of errors",
     [
+        Panel(
+            "lines",
+            "Groups that models explained",
+            "Analyses by what came of them; one that is `unchanged` cost nothing. Worry where they fail.",
+            [Prom(grown("aiartist_error_analyzer_analyses_total", "outcome"), "{{outcome}}", min_step="5m")],
+            "short",
+            width=12,
+            drawn_as_bars=True,
+            stacked=True,
+        ),
+        Panel(
+            "lines",
+            "Fixes tried and kept",
+            "Fixes by how far they came: suggested, proven on a branch, applied, kept after they were watched; "
+            "or invalid, failed, reverted. Worry where one is reverted.",
+            [Prom(grown("aiartist_error_analyzer_fixes_total", "outcome"), "{{outcome}}", min_step="5m")],
+            "short",
+            width=12,
+            drawn_as_bars=True,
+            stacked=True,
+        ),
         Panel(
             "lines",
             "Groups by status over time",

@@ -51,6 +51,10 @@ class Checks:
             if bad:
                 self.add(field, f"must have no control characters but line breaks and tabs, has {bad}")
 
+    def text(self, field: str, value: str, *, most: int) -> None:
+        """Whatever characters, at most `most`: what a program or a model said."""
+        self._length(field, value, most=most, required=False)
+
     def count(self, field: str, values: Sequence[object], *, least: int = 0, most: int) -> None:
         """How many values a list has."""
         if len(values) < least:

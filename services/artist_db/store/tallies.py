@@ -7,6 +7,8 @@ from services.chassis.database import Connection
 
 RECENT_GROUPS = 10_000
 """Error groups that are counted: those that were seen last."""
+COUNTED_STEPS = 10_000
+"""Steps of one kind that are counted, at most."""
 GATHERED = 500
 """From so many rows on, tallies are summed up."""
 
@@ -26,7 +28,8 @@ FROM (
     LIMIT {RECENT_GROUPS}
 ) AS g
 LEFT JOIN LATERAL (
-    SELECT status FROM error_reports WHERE fingerprint = g.fingerprint ORDER BY id DESC LIMIT 1
+    SELECT status FROM error_reports
+    WHERE fingerprint = g.fingerprint AND NOT merged ORDER BY id DESC LIMIT 1
 ) AS r ON true
 CROSS JOIN LATERAL (
     SELECT DISTINCT CASE WHEN name = ANY ($2::text[]) THEN name ELSE $3 END AS service
@@ -67,3 +70,17 @@ async def error_groups(
     """
     rows = await connection.fetch(_ERROR_GROUPS, new, list(services), other)
     return {(row["status"], row["service"]): row["number"] for row in rows}
+
+
+async def error_steps(connection: Connection, kinds: Sequence[str]) -> dict[str, int]:
+    """How many steps of each kind are to be done or under way, at most `COUNTED_STEPS` of each."""
+    rows = await connection.fetch(
+        f"""
+        SELECT asked.kind, counted.number FROM unnest($1::text[]) AS asked (kind) CROSS JOIN LATERAL (
+            SELECT count(*) AS number
+            FROM (SELECT FROM error_steps WHERE kind = asked.kind LIMIT {COUNTED_STEPS}) AS these
+        ) AS counted
+        """,
+        kinds,
+    )
+    return {row["kind"]: row["number"] for row in rows}

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.error_analyzer.v1 import error_analyzer_pb2 as err
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.errors import RemoteError
 from services.chassis.logs import get_logger
@@ -166,6 +167,66 @@ async def set_budget(
     )
 
 
+async def analyze_error(desk: Desk, fingerprint: str) -> Outcome:
+    request = err.AnalyzeErrorRequest(
+        request_id=desk.key, fingerprint=fingerprint, requested_by=_orders(desk)
+    )
+    call: Awaitable[err.AnalyzeErrorResponse] = desk.peers.error_analyzer.AnalyzeError(
+        request, timeout=CALL_TIMEOUT_S
+    )
+    return await _changed_error(desk, call, "🔎 It will be explained again.")
+
+
+async def ignore_error(desk: Desk, fingerprint: str) -> Outcome:
+    request = err.IgnoreErrorRequest(request_id=desk.key, fingerprint=fingerprint, requested_by=_orders(desk))
+    call: Awaitable[err.IgnoreErrorResponse] = desk.peers.error_analyzer.IgnoreError(
+        request, timeout=CALL_TIMEOUT_S
+    )
+    return await _changed_error(
+        desk,
+        call,
+        "🙈 Ignored: it is counted, and nothing more is done about it.",
+        already=("ignored", "It is ignored already."),
+    )
+
+
+async def reopen_error(desk: Desk, fingerprint: str) -> Outcome:
+    request = err.ReopenErrorRequest(request_id=desk.key, fingerprint=fingerprint, requested_by=_orders(desk))
+    call: Awaitable[err.ReopenErrorResponse] = desk.peers.error_analyzer.ReopenError(
+        request, timeout=CALL_TIMEOUT_S
+    )
+    return await _changed_error(desk, call, "🔁 It is taken up again.", already=("new", "It is up already."))
+
+
+async def apply_fix(desk: Desk, fingerprint: str, commit: str) -> Outcome:
+    """The fix that the person saw, by the beginning of its commit."""
+    request = err.ApplyFixRequest(
+        request_id=desk.key, fingerprint=fingerprint, requested_by=_orders(desk), commit=commit
+    )
+    call: Awaitable[err.ApplyFixResponse] = desk.peers.error_analyzer.ApplyFix(
+        request, timeout=CALL_TIMEOUT_S
+    )
+    return await _changed_error(
+        desk,
+        call,
+        "🔧 The fix is about to be applied; you are told when it is.",
+        already=("fix_applied", "The fix is applied already."),
+    )
+
+
+async def revert_fix(desk: Desk, fingerprint: str) -> Outcome:
+    request = err.RevertFixRequest(request_id=desk.key, fingerprint=fingerprint, requested_by=_orders(desk))
+    call: Awaitable[err.RevertFixResponse] = desk.peers.error_analyzer.RevertFix(
+        request, timeout=CALL_TIMEOUT_S
+    )
+    return await _changed_error(
+        desk,
+        call,
+        "↩️ The fix is about to be taken out; you are told when it is.",
+        already=("reverted", "The fix is taken out already."),
+    )
+
+
 async def pause_all(desk: Desk) -> Outcome:
     """Every active artist."""
     tried = await _each(desk, db.ARTIST_STATE_ACTIVE, pause)
@@ -210,6 +271,24 @@ def _of_all(outcomes: list[Outcome], text: str) -> Outcome:
     if not failed:
         return Outcome(text)
     return Outcome(f"{count(len(failed), 'artist')} could not be changed: {failed[0].text}", done=False)
+
+
+def _orders(desk: Desk) -> str:
+    """Who orders, as error_analyzer keeps it."""
+    return f"telegram: {desk.person.name or desk.person.id}"
+
+
+async def _changed_error(
+    desk: Desk, call: Awaitable[Answer], text: str, already: tuple[str, str] = ("", "")
+) -> Outcome:
+    return await _changed(
+        desk,
+        "error_analyzer",
+        call,
+        lambda _: Outcome(text),
+        gone="That error is not there any more.",
+        already=already,
+    )
 
 
 async def _changed_artist(

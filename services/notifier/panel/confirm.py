@@ -1,7 +1,7 @@
 """What cannot be undone is asked about first."""
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
-from services.notifier.panel import actions, artists, runs
+from services.notifier.panel import actions, artists, errors, runs
 from services.notifier.panel import desk as ask_services
 from services.notifier.panel.actions import Outcome
 from services.notifier.panel.desk import Desk
@@ -12,7 +12,7 @@ from services.notifier.panel.words import artist_state, count, name_of, run_stat
 from services.notifier.telegram.post import rows
 from services.notifier.telegram.text import bold, joined, plain
 
-VERBS = ("cancel", "retire", "pause.all", "resume.all")
+VERBS = ("cancel", "retire", "pause.all", "resume.all", "error.apply", "error.revert")
 
 
 async def ask(desk: Desk, verb: str, subject: str) -> Screen:
@@ -21,6 +21,8 @@ async def ask(desk: Desk, verb: str, subject: str) -> Screen:
         return await _cancel(desk, subject)
     if verb == "retire":
         return await _retire(desk, subject)
+    if verb in ("error.apply", "error.revert"):
+        return await errors.ask_first(desk, verb, *_fix_of(subject))
     return await _all(desk, verb)
 
 
@@ -30,9 +32,22 @@ async def do(desk: Desk, verb: str, subject: str) -> tuple[Outcome, Screen]:
         return await actions.cancel(desk, subject), await runs.show(desk, subject)
     if verb == "retire":
         return await actions.retire(desk, subject), await artists.show(desk, subject)
+    if verb in ("error.apply", "error.revert"):
+        fingerprint, commit = _fix_of(subject)
+        if verb == "error.apply":
+            outcome = await actions.apply_fix(desk, fingerprint, commit)
+        else:
+            outcome = await actions.revert_fix(desk, fingerprint)
+        return outcome, await errors.show(desk, fingerprint)
     await _as_many_as_asked(desk, verb, subject)
     outcome = await (actions.pause_all(desk) if verb == "pause.all" else actions.resume_all(desk))
     return outcome, await artists.show_list(desk)
+
+
+def _fix_of(subject: str) -> tuple[str, str]:
+    """Which error, and the beginning of the fix's commit."""
+    fingerprint, _, commit = subject.partition(":")
+    return fingerprint, commit
 
 
 async def _cancel(desk: Desk, run_id: str) -> Screen:

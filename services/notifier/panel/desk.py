@@ -96,11 +96,11 @@ def releases(peers: Peers, artist_id: str = "") -> Fetch[db.StoredRelease]:
     return fetch
 
 
-def errors(peers: Peers) -> Fetch[db.ErrorGroup]:
-    """Pages of error groups, last seen first."""
+def errors(peers: Peers, statuses: Sequence[str] = ()) -> Fetch[db.ErrorGroup]:
+    """Pages of error groups, last seen first; no statuses: all."""
 
     async def fetch(size: int, token: str) -> tuple[Sequence[db.ErrorGroup], str]:
-        request = db.ListErrorGroupsRequest(page_size=size, page_token=token)
+        request = db.ListErrorGroupsRequest(statuses=statuses, page_size=size, page_token=token)
         page = await found("artist_db", peers.artist_db.ListErrorGroups(request, timeout=CALL_TIMEOUT_S))
         return (page.groups, page.next_page_token) if page is not None else ((), "")
 

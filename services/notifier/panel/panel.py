@@ -42,6 +42,11 @@ _ORDERS: Mapping[str, Order] = {
     "retry": orders.retry,
 }
 """Commands that only operators have. Without an argument, each shows a list to choose from."""
+_ERROR_ORDERS: Mapping[str, Callable[[Desk, str], Awaitable[actions.Outcome]]] = {
+    "error.analyze": actions.analyze_error,
+    "error.ignore": actions.ignore_error,
+    "error.reopen": actions.reopen_error,
+}
 _ARTIST_CHOICES = ("new", "pause", "resume")
 
 
@@ -152,7 +157,9 @@ class Panel:
             "run": lambda: runs.show(desk, first),
             "releases": lambda: releases.show_list(desk, first, second),
             "release": lambda: releases.show(desk, first),
-            "errors": lambda: errors.show_list(desk, first),
+            "errors": lambda: errors.show_list(desk, "open", first),
+            "errors.all": lambda: errors.show_list(desk, "all", first),
+            "error.fix": lambda: errors.show_fix(desk, first),
             "error": lambda: errors.show(desk, first),
             "budget": lambda: budget.show(desk, first),
         }
@@ -168,7 +175,7 @@ class Panel:
         if kind == "c":
             if verb not in confirm.VERBS:
                 return _UNKNOWN_BUTTON
-            outcome, screen = await confirm.do(desk, verb, subject)
+            outcome, screen = await confirm.do(desk, verb, argument)
             return Shown(toast(outcome.text), alert=not outcome.done, screen=screen)
         match verb:
             case "new":
@@ -191,6 +198,10 @@ class Panel:
                 return Shown(toast(outcome.text), alert=not outcome.done, spent=outcome.done)
             case "silence.hold" | "silence.expire" | "silence.autopilot":
                 outcome = await actions.set_silence(desk, subject, verb.removeprefix("silence."))
+            case "error.analyze" | "error.ignore" | "error.reopen":
+                outcome = await _ERROR_ORDERS[verb](desk, subject)
+                screen = await errors.show(desk, subject)
+                return Shown(toast(outcome.text), alert=not outcome.done, screen=screen)
             case _:
                 return _UNKNOWN_BUTTON
         screen = await artists.show(desk, subject)

@@ -62,6 +62,11 @@ def reason(error: RemoteError) -> str:
             return (
                 "That was done already, and what it is about has changed since. Look again, then repeat it."
             )
+        case "ERROR_REASON_STALE_DIGEST":
+            return "Another one has come since. Look again, then decide."
+        case "ERROR_REASON_REPAIR_OFF":
+            setting = one_line(error.metadata.get("setting", ""), 40)
+            return one_line(error.message, 120) + (f" ({setting})." if setting else ".")
         case "ERROR_REASON_ROLE_TOO_LOW" | "ERROR_REASON_UNAUTHENTICATED":
             return "The bot itself may not do that: the owner has to give its service a token that may."
     return f"That did not work: {one_line(error.message, 160)}"

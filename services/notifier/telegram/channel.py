@@ -5,6 +5,7 @@ import asyncio
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceStub
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
 from aiartist.scheduler.v1.scheduler_pb2_grpc import SchedulerServiceStub
 from services.chassis.database import DATABASE_TROUBLE, Database
@@ -48,6 +49,7 @@ async def open_telegram(app: App, db: Database, settings: Settings) -> None:
         SchedulerServiceStub(channels["scheduler"]),
         ArtistDbServiceStub(channels["artist_db"]),
         ReleaseServiceStub(channels["release"]),
+        ErrorAnalyzerServiceStub(channels["error_analyzer"]),
         {name: HealthStub(channel) for name, channel in channels.items()},
     )
     habits = habits_of(settings)

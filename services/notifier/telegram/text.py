@@ -86,6 +86,11 @@ def code(text: str) -> Rich:
     return _within("code", plain(text))
 
 
+def block(text: str) -> Rich:
+    """Lines as they are, in one width of letters."""
+    return _within("pre", plain(text))
+
+
 def quote(text: Rich, *, folded: bool = False) -> Rich:
     """A quotation; `folded` shows its first lines until it is touched."""
     opening = "<blockquote expandable>" if folded else "<blockquote>"

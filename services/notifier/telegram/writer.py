@@ -1,7 +1,8 @@
 """Puts stored messages into words for a chat: which posts a question, a notice or a digest becomes."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,11 +11,12 @@ from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from aiartist.scheduler.v1.scheduler_pb2 import Run
 from services.chassis.database import Connection
 from services.chassis.errors import RemoteError
+from services.chassis.logs import get_logger
 from services.notifier.domain import Draft, Headline, Kind, Message, Severity, Topic
 from services.notifier.hours import QuietHours, age
 from services.notifier.peers import PeerAway, Peers, Song
 from services.notifier.store import approvals, clock, posts
-from services.notifier.telegram import cards
+from services.notifier.telegram import cards, error_buttons
 from services.notifier.telegram.post import Button, Keyboard, Post, button, rows
 from services.notifier.telegram.text import (
     MESSAGE_MOST,
@@ -32,6 +34,8 @@ from services.notifier.telegram.text import (
 
 FACTS_TRIES = 6
 """So often the facts of a message are asked for in vain before it is sent without them."""
+ERROR_FACTS_S = 3.0
+"""Seconds within which the state of an error is to be had, or it is told without."""
 _ICONS = {Severity.INFO: "ℹ️", Severity.WARNING: "⚠️", Severity.ERROR: "🔴"}
 _TOPIC_ICONS = {
     Topic.BUDGET: "💵",
@@ -43,6 +47,8 @@ _TOPIC_ICONS = {
 _SONGS_REMINDED = 5
 _LINES_MOST = 2_100
 """More lines than any message can hold."""
+
+_log = get_logger("notifier.writer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,23 @@ class Writer:
             return await self._reminder(connection, silent=silent)
         if draft.topic is Topic.RELEASED and draft.run_id:
             return await self._released(message, silent=silent)
+        if draft.topic is Topic.ERROR and draft.error_fingerprint:
+            keyboard = await self._error_keyboard(draft.error_fingerprint)
+            return [replace(self._notice(message, silent=silent), keyboard=keyboard)]
         return [self._notice(message, silent=silent)]
+
+    async def _error_keyboard(self, fingerprint: str) -> Keyboard:
+        """For the error as it is now. An error of artist_db or of error_analyzer is told without waiting
+        for either."""
+        group, applies = None, False
+        try:
+            async with asyncio.timeout(ERROR_FACTS_S):
+                group = await self._peers.error(fingerprint)
+                if group is not None and error_buttons.has_proven_fix(group):
+                    applies = await self._peers.applies_fixes()
+        except (PeerAway, RemoteError, TimeoutError) as error:
+            _log.info("an error is told without its state", detail=f"{type(error).__name__}: {error}")
+        return error_buttons.notice_keyboard(fingerprint, group, applies=applies)
 
     async def _without_facts(
         self, connection: Connection, message: Message, why: str, *, silent: bool

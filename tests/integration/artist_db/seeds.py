@@ -170,6 +170,42 @@ async def error_samples(connection: Connection, numbers: range) -> None:
     )
 
 
+async def error_steps(connection: Connection, numbers: range) -> None:
+    """A step, an hour, a fix and an attempt of each group."""
+    await connection.executemany(
+        """
+        INSERT INTO error_steps (fingerprint, kind, due_at, attempt_id)
+        VALUES ($1, 'FIX', $2, CASE WHEN $3 % 20 = 0 THEN 'eat_' || $3 ELSE '' END)
+        """,
+        [(f"{n:032x}", time(n), n) for n in numbers],
+    )
+    await connection.executemany(
+        """
+        INSERT INTO error_hours (fingerprint, service, hour, count)
+        VALUES ($1, 'scheduler', date_trunc('hour', now()) - $2 * interval '1 hour', 1)
+        """,
+        [(f"{n:032x}", n) for n in numbers],
+    )
+    await connection.executemany(
+        """
+        INSERT INTO error_fixes (fingerprint, applied_at, services, errors_before, errors_in_hour)
+        VALUES ($1, now() - $2 * interval '1 hour', '{scheduler}', 1, 0)
+        """,
+        [(f"{n:032x}", n) for n in numbers],
+    )
+    await connection.executemany(
+        "INSERT INTO error_attempts (id, fingerprint, kind, began_at) VALUES ($1, $2, 'FIX', $3)",
+        [(f"eat_{n}", f"{n:032x}", time(n)) for n in numbers],
+    )
+
+
+async def error_templates(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        "INSERT INTO error_templates (fingerprint, template, sequence) VALUES ($1, 'get <*>', $2)",
+        [(f"{n:032x}", n) for n in numbers],
+    )
+
+
 Seed = Callable[[Any, range], Awaitable[None]]
 
 

@@ -7,44 +7,8 @@ import asyncpg
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from tests.integration.artist_db.errors import NOON, A, B, C, group, occurrences, record, report, sample
 from tests.integration.artist_db.samples import INVALID, NOT_FOUND, refused, violations
-
-A, B, C = "a" * 32, "b" * 32, "c" * 32
-NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-
-
-def sample(minutes: int, service: str = "scheduler") -> pb.ErrorSample:
-    message = pb.ErrorSample(
-        service=service,
-        message=f"at {minutes}",
-        text="Traceback\0…",
-        context={"run_id": "run_1"},
-        code_version="0.1.0",
-        error_id="err_1",
-    )
-    message.time.FromDatetime(NOON + timedelta(minutes=minutes))
-    return message
-
-
-def occurrences(fingerprint: str, *samples: pb.ErrorSample, count: int = 1) -> pb.ErrorOccurrences:
-    return pb.ErrorOccurrences(
-        fingerprint=fingerprint, title="KeyError", culprit="services.x.y", count=count, samples=samples
-    )
-
-
-async def record(stub: ArtistDbServiceStub, *batch: pb.ErrorOccurrences) -> list[str]:
-    response = await stub.RecordErrors(pb.RecordErrorsRequest(occurrences=batch))
-    return list(response.new_fingerprints)
-
-
-async def group(stub: ArtistDbServiceStub, fingerprint: str) -> pb.ErrorGroup:
-    return (await stub.GetErrorGroup(pb.GetErrorGroupRequest(fingerprint=fingerprint))).group
-
-
-async def report(stub: ArtistDbServiceStub, fingerprint: str, status: str, cause: str = "") -> pb.ErrorGroup:
-    given = pb.ErrorReport(fingerprint=fingerprint, status=status, cause=cause, diff="--- a\n+++ b\n")
-    given.created_at.seconds = 1
-    return (await stub.SaveErrorReport(pb.SaveErrorReportRequest(report=given))).group
 
 
 async def test_a_new_group_is_told_and_found_whole(stub: ArtistDbServiceStub) -> None:
@@ -57,7 +21,9 @@ async def test_a_new_group_is_told_and_found_whole(stub: ArtistDbServiceStub) ->
     assert found.first_seen.ToDatetime(tzinfo=UTC) == NOON
     assert found.last_seen.ToDatetime(tzinfo=UTC) == NOON + timedelta(minutes=5)
     assert list(found.samples) == [sample(5, "notifier"), sample(0)]
-    assert not found.HasField("report")
+    assert (found.report.status, found.report.fingerprint) == ("new", A)
+    assert (found.step.kind, found.step.tries) == (pb.ErrorStep.KIND_ANALYZE, 0)
+    assert not found.history
 
 
 async def test_more_occurrences_add_up_and_only_new_groups_are_told(stub: ArtistDbServiceStub) -> None:
@@ -206,12 +172,15 @@ async def test_the_newest_report_gives_a_group_its_status(stub: ArtistDbServiceS
     await report(stub, A, "analyzed", "a missing key")
     told = await report(stub, A, "fix_suggested", "still a missing key")
 
-    assert told == await group(stub, A)
+    found = await group(stub, A)
+    assert (told.report, told.step, told.status) == (found.report, found.step, found.status)
+    assert not told.samples
     assert told.status == "fix_suggested"
     assert (told.report.fingerprint, told.report.status) == (A, "fix_suggested")
     assert (told.report.cause, told.report.diff) == ("still a missing key", "--- a\n+++ b\n")
     assert told.report.created_at.seconds > 1
-    assert len(told.samples) == 1
+    assert [r.status for r in found.history] == ["analyzed", "new"]
+    assert found.report.sequence > found.history[0].sequence > found.history[1].sequence
     assert (await group(stub, B)).status == "new"
 
 

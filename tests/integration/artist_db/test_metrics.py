@@ -13,7 +13,8 @@ from aiartist.artist_db.v1 import artist_db_pb2 as pb
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from services.artist_db.app import build
 from services.artist_db.domain.budgets import Limits
-from services.artist_db.domain.errors import NEW
+from services.artist_db.domain.error_reports import NEW
+from services.artist_db.domain.error_steps import Kind
 from services.artist_db.metrics import Sampler
 from services.artist_db.schema import SCHEMA
 from services.artist_db.settings import Settings
@@ -185,6 +186,27 @@ async def test_error_groups_are_counted_by_status_and_service(
     await connection.execute("DELETE FROM error_reports; DELETE FROM error_groups")
     await sampler.sample()
     assert of("error_groups", status="analyzed", service="scheduler") == 0
+
+
+async def test_steps_of_error_groups_are_counted_by_kind(connection: Connection, sampler: Sampler) -> None:
+    await seeds.error_groups(connection, range(5))
+    await seeds.error_steps(connection, range(5))
+    await connection.execute("UPDATE error_steps SET kind = 'WATCH' WHERE fingerprint = $1", "0" * 32)
+    await sampler.sample()
+    assert (of("error_steps", kind="fix"), of("error_steps", kind="watch")) == (4, 1)
+    assert of("error_steps", kind="analyze") == 0
+
+
+async def test_steps_are_counted_by_their_index(connection: Connection) -> None:
+    await seeds.error_groups(connection, range(2_000))
+    await seeds.error_steps(connection, range(2_000))
+    await connection.execute("ANALYZE error_steps")
+    await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+
+    nodes = await plan(connection, lambda c: tallies.error_steps(c, list(Kind)))
+
+    assert {node["Index Name"] for node in nodes if "Index Name" in node} == {"error_steps_due"}
+    assert "Limit" in {node["Node Type"] for node in nodes}
 
 
 async def test_a_running_artist_db_samples(database_url: str, connection: Connection) -> None:

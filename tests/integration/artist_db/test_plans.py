@@ -8,8 +8,21 @@ import asyncpg
 import pytest
 
 from services.artist_db.domain.budgets import Limits
+from services.artist_db.domain.error_steps import Kind
+from services.artist_db.domain.errors import GroupChange
 from services.artist_db.domain.lifecycle import State
-from services.artist_db.store import artists, budgets, errors, fingerprints, model_calls, publications, songs
+from services.artist_db.store import (
+    artists,
+    budgets,
+    error_reports,
+    error_steps,
+    error_templates,
+    errors,
+    fingerprints,
+    model_calls,
+    publications,
+    songs,
+)
 from tests.integration.artist_db import seeds
 from tests.integration.artist_db.money import renewal
 from tests.integration.artist_db.samples import hold, model_call
@@ -60,6 +73,8 @@ async def filled(
         seeds.error_groups,
         seeds.error_reports,
         seeds.error_samples,
+        seeds.error_steps,
+        seeds.error_templates,
     ):
         await seed(connection, range(2_000))
     await connection.execute("ANALYZE")
@@ -114,12 +129,25 @@ OTHER_PLANS: list[tuple[Query, list[str]]] = [
     (lambda c: publications.again_at(c, seeds.ARTIST, 7), ["admissions_of_artist"]),
     (lambda c: model_calls.page(c, run_id="", after=(MIDDLE, 7), limit=51), ["model_calls_newest"]),
     (lambda c: model_calls.page(c, run_id="run_7", after=(MIDDLE, 7), limit=51), ["model_calls_of_run"]),
-    (lambda c: errors.group(c, "0" * 32), ["error_groups_pkey", "error_reports_of_group"]),
+    (
+        lambda c: errors.group(c, "0" * 32),
+        ["error_aliases_pkey", "error_groups_pkey", "error_reports_of_group"],
+    ),
     (lambda c: errors.samples(c, "0" * 32), ["error_samples_of_group"]),
     (
-        lambda c: errors.page(c, service="", after=(MIDDLE, "x"), limit=51),
+        lambda c: errors.page(c, errors.Filters(), after=(MIDDLE, "x"), limit=51),
         ["error_groups_last_seen", "error_reports_of_group"],
     ),
+    (
+        lambda c: errors.page(c, errors.Filters(seen_after=MIDDLE), after=None, limit=51),
+        ["error_groups_last_seen", "error_reports_of_group"],
+    ),
+    (lambda c: errors.hours(c, "0" * 32), ["error_hours_pkey"]),
+    (lambda c: error_reports.page(c, after=7, limit=100), ["error_reports_pkey"]),
+    (lambda c: error_reports.page(c, after=None, limit=100), ["error_reports_pkey"]),
+    (lambda c: error_templates.page(c, after=7, limit=100), ["error_templates_in_order"]),
+    (lambda c: error_steps.first_due(c, [Kind.FIX]), ["error_steps_due"]),
+    (lambda c: error_steps.first_due(c, [Kind.FIX], begun=True), ["error_steps_begun"]),
 ]
 SPEND_PLANS: list[tuple[Query, list[str]]] = [
     (lambda c: model_calls.answer_or_last(c, "call-7"), ["model_calls_once"]),
@@ -129,6 +157,26 @@ SPEND_PLANS: list[tuple[Query, list[str]]] = [
     ),
     (lambda c: model_calls.spend(c, artist_id="art_7", run_id="", since=MIDDLE), ["model_calls_of_artist"]),
     (lambda c: model_calls.spend(c, artist_id="", run_id="run_7", since=MIDDLE), ["model_calls_of_run"]),
+]
+
+SEEN = GroupChange(
+    "0" * 32, "Boom", "here", 1, ("scheduler",), MIDDLE, MIDDLE, (), code_as_of=MIDDLE
+)  # fmt: skip
+ERROR_PLANS: list[tuple[Query, set[str]]] = [
+    (lambda c: error_reports.history(c, "0" * 32, but=7), {"error_reports_of_group"}),
+    (lambda c: error_steps.begun(c, Kind.ANALYZE), {"error_attempts_begun"}),
+    (lambda c: error_steps.step(c, "0" * 32), {"error_steps_pkey", "error_attempts_counted"}),
+    (lambda c: error_steps.around_fix(c, "0" * 32), {"error_fixes_pkey", "error_hours_by_time"}),
+    (
+        lambda c: error_steps.renew(c, attempt_id="eat_7", holder="a", lease_ms=1_000),
+        {"error_steps_attempt"},
+    ),
+    (lambda c: error_steps.forget_tries(c, "0" * 32), {"error_attempts_counted"}),
+    (
+        lambda c: error_steps.stir(c, [SEEN], versions={SEEN.fingerprint: []}, new=[]),
+        {"error_fixes_pkey", "error_reports_of_group"},
+    ),
+    (errors.sweep, {"error_hours_by_time"}),
 ]
 
 LIMITS = Limits(artist=10**12, day=10**12, run=10**12)
@@ -188,6 +236,16 @@ async def test_holding_and_settling_look_at_the_rows_of_their_call_alone(
 
         used = {name for node in nodes for name in (node.get("Index Name"),) if name}
         assert used == indexes, nodes
+        assert "Seq Scan" not in {node["Node Type"] for node in nodes}, nodes
+
+
+async def test_what_is_done_about_errors_is_found_without_reading_all(
+    filled: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    for query, indexes in ERROR_PLANS:
+        nodes = await plan(filled, query)
+
+        assert {node["Index Name"] for node in nodes if "Index Name" in node} == indexes, nodes
         assert "Seq Scan" not in {node["Node Type"] for node in nodes}, nodes
 
 

@@ -35,6 +35,21 @@ class World:
     paused: pb.Artist
     take: pb.StoredTake
     release: pb.StoredRelease
+    attempt: pb.ErrorGroup
+    """Its step is under way."""
+
+
+def claim(holder: str) -> pb.ClaimErrorStepRequest:
+    return pb.ClaimErrorStepRequest(holder=holder, lease_ms=60_000, analyses_per_hour=100)
+
+
+def finish(world: World, status: str) -> pb.FinishErrorStepRequest:
+    return pb.FinishErrorStepRequest(
+        fingerprint=world.attempt.fingerprint,
+        attempt_id=world.attempt.step.attempt_id,
+        holder="worker_1",
+        report=pb.ErrorReport(fingerprint=world.attempt.fingerprint, status=status),
+    )
 
 
 CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
@@ -107,6 +122,12 @@ CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
         pb.SetBudgetRequest(scope=pb.BUDGET_SCOPE_DAY, limit_micro_usd=7),
         pb.SetBudgetRequest(scope=pb.BUDGET_SCOPE_DAY, limit_micro_usd=8),
     ),
+    "ChangeErrorGroup": lambda world: (
+        pb.ChangeErrorGroupRequest(report=pb.ErrorReport(fingerprint="1" * 32, status="ignored")),
+        pb.ChangeErrorGroupRequest(report=pb.ErrorReport(fingerprint="1" * 32, status="analyzed")),
+    ),
+    "ClaimErrorStep": lambda world: (claim("worker_2"), claim("worker_3")),
+    "FinishErrorStep": lambda world: (finish(world, "analyzed"), finish(world, "analysis_failed")),
     "SaveErrorReport": lambda world: (
         pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="analyzed")),
         pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="ignored")),
@@ -123,6 +144,8 @@ COUNTED = (
     "publications",
     "error_groups",
     "error_reports",
+    "error_steps",
+    "error_attempts",
     "budgets",
 )
 
@@ -139,9 +162,12 @@ async def world(stub: ArtistDbServiceStub) -> World:
         pb.RecordPublicationRequest(release_id=released.id, target="s3", location="s3://label/1")
     )
     await stub.RecordErrors(
-        pb.RecordErrorsRequest(occurrences=[pb.ErrorOccurrences(fingerprint="0" * 32, title="Boom", count=1)])
+        pb.RecordErrorsRequest(
+            occurrences=[pb.ErrorOccurrences(fingerprint=f * 32, title="Boom", count=1) for f in "01"]
+        )
     )
-    return World(made, paused, kept, released)
+    attempt = (await stub.ClaimErrorStep(claim("worker_1"))).group
+    return World(made, paused, kept, released, attempt)
 
 
 def with_id(request: Any, request_id: str) -> Any:

@@ -20,8 +20,8 @@ from services.scheduler import schema
 PASSWORD = "only'for$looking\\at it"
 FINGERPRINT = "0123456789abcdef" * 2
 VIEWS = {
-    "artists", "error_groups", "error_reports", "error_samples", "model_calls", "publications", "releases",
-    "run_stages", "runs", "spending",
+    "artists", "error_groups", "error_hours", "error_reports", "error_samples", "error_steps", "model_calls",
+    "publications", "releases", "run_stages", "runs", "spending",
 }  # fmt: skip
 
 
@@ -143,7 +143,19 @@ async def test_a_stored_error_is_shown_field_by_field(database_url: str) -> None
     # A field between the texts, with numbers longer than a byte.
     sample.time.FromMilliseconds(1_790_000_000_123)
     sample.text += "x" * 5_000
-    report = ErrorReport(fingerprint=FINGERPRINT, status="fix_suggested", cause="It mixes.", diff="-a\n+b\n")
+    report = ErrorReport(
+        fingerprint=FINGERPRINT,
+        status="fix_suggested",
+        cause="It mixes.",
+        diff="-a\n+b\n",
+        confidence=0.5,
+        fixable=True,
+        reason="proven",
+        test_code="def test_it(): ...",
+        branch=f"autofix/{FINGERPRINT}",
+        commit="c0ffee",
+        by="vera",
+    )
     await _owner_runs(
         database_url,
         """
@@ -178,6 +190,9 @@ async def test_a_stored_error_is_shown_field_by_field(database_url: str) -> None
         newest = await reader.fetchrow("SELECT * FROM error_reports ORDER BY id DESC LIMIT 1")
         assert newest is not None
         assert (newest["cause"], newest["diff"]) == ("It mixes.", "-a\n+b\n")
+        assert (newest["reason"], newest["test_code"]) == ("proven", "def test_it(): ...")
+        assert (newest["branch"], newest["commit"]) == (f"autofix/{FINGERPRINT}", "c0ffee")
+        assert "vera" not in newest.values()
         assert await reader.fetchval("SELECT status FROM error_groups") == "fix_suggested"
     finally:
         await reader.close()

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiartist.artist_db.v1.artist_db_pb2 import ErrorOccurrences, ErrorReport, ErrorSample
+from aiartist.artist_db.v1.artist_db_pb2 import ErrorHour, ErrorOccurrences, ErrorSample
 from services.artist_db.domain.checks import Checks
-from services.artist_db.domain.errors import STATUSES, GroupChange, changes, check_report, check_titles
+from services.artist_db.domain.errors import GroupChange, Hour, changes, check_titles
 
 A, B = "a" * 32, "b" * 32
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -104,31 +103,83 @@ def test_every_wrong_occurrence_is_named() -> None:
     }
 
 
-def test_only_new_groups_need_a_title() -> None:
-    batch = [
-        ErrorOccurrences(fingerprint=A, count=1),
-        ErrorOccurrences(fingerprint=B, count=1),
-        ErrorOccurrences(fingerprint=B, count=1, title="Boom"),
-    ]
+def test_occurrences_of_untitled_new_groups_are_named() -> None:
+    batch = [ErrorOccurrences(fingerprint=A, count=1), ErrorOccurrences(fingerprint=B, count=1)]
     checks = Checks()
 
-    check_titles(checks, batch, [B])
-    assert checks.found == []
+    check_titles(checks, batch, [A])
 
-    check_titles(checks, batch, [A, B])
     assert [(v.field, v.description) for v in checks.found] == [
         ("occurrences[0].title", "is required for a new group")
     ]
 
 
-@pytest.mark.parametrize("status", STATUSES)
-def test_every_status_of_the_contract_may_be_reported(status: str) -> None:
-    checks = Checks()
-    check_report(checks, ErrorReport(fingerprint=A, status=status))
-    assert checks.found == []
+def hour(hours: int, count: int, service: str = "scheduler") -> ErrorHour:
+    message = ErrorHour(service=service, count=count)
+    message.hour.FromDatetime(NOON + timedelta(hours=hours))
+    return message
 
 
-def test_a_report_of_another_status_is_refused() -> None:
-    checks = Checks()
-    check_report(checks, ErrorReport(fingerprint="", status="done"))
-    assert [v.field for v in checks.found] == ["report.fingerprint", "report.status"]
+def test_hours_of_one_group_are_added_up_by_hour_and_service() -> None:
+    [change] = added(
+        ErrorOccurrences(fingerprint=A, count=5, hours=[hour(0, 2), hour(1, 3, "release")]),
+        ErrorOccurrences(fingerprint=A, count=4, hours=[hour(0, 4)]),
+    )
+
+    assert change.hours == (
+        Hour(NOON, "scheduler", 6),
+        Hour(NOON + timedelta(hours=1), "release", 3),
+    )
+    assert change.services == ("release", "scheduler")
+
+
+def test_without_hours_all_is_of_the_hour_of_the_recording_and_of_the_first_sample_s_service() -> None:
+    [change] = added(ErrorOccurrences(fingerprint=A, count=7, samples=[sample(0, "release"), sample(1)]))
+
+    assert change.hours == (Hour(None, "release", 7),)
+
+
+def test_hours_that_do_not_add_up_or_have_no_hour_are_refused() -> None:
+    assert problems(
+        ErrorOccurrences(fingerprint=A, count=5, hours=[hour(0, 2), ErrorHour(service="x", count=2)])
+    ) == {
+        "occurrences[0].hours[1].hour": "is required",
+        "occurrences[0].hours": "must add up to the count, 5, add up to 4",
+    }
+
+
+def test_the_newest_twenty_releases_are_kept_in_the_order_in_which_they_came() -> None:
+    [change] = added(
+        ErrorOccurrences(fingerprint=A, count=1, code_versions=["v0", "v1", "v0"]),
+        ErrorOccurrences(fingerprint=A, count=1, code_versions=[f"v{n}" for n in range(2, 22)]),
+    )
+
+    assert change.code_versions == tuple(f"v{n}" for n in range(2, 22))
+
+
+def test_the_releases_of_a_caller_that_does_not_name_them_are_those_of_its_samples() -> None:
+    samples = [ErrorSample(code_version="v1"), ErrorSample(), ErrorSample(code_version="v2")]
+
+    [change] = added(ErrorOccurrences(fingerprint=A, count=3, samples=samples))
+
+    assert change.code_versions == ("v1", "v2")
+
+
+def test_texts_and_samples_that_are_too_long_are_refused() -> None:
+    given = ErrorOccurrences(
+        fingerprint=A,
+        count=1,
+        title="x" * 4_001,
+        template="x" * 4_001,
+        code_versions=["x" * 1_001],
+        absorbs=["B"],
+        samples=[ErrorSample(text="x" * 200_001)],
+    )
+
+    assert list(problems(given)) == [
+        "occurrences[0].title",
+        "occurrences[0].template",
+        "occurrences[0].code_versions[0]",
+        "occurrences[0].absorbs[0]",
+        "occurrences[0].samples[0]",
+    ]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from aiartist.error_analyzer.v1.error_analyzer_pb2 import ErrorEvent
 from services.chassis import logs
 from services.chassis.settings import ChassisSettings
 from services.chassis.shipping import MAX_FRAMES, event_of
-from services.chassis.version import VERSION
+from services.chassis.version import RELEASE, VERSION, commit_of
 from tests.support.captured_logs import captured_logs
 
 TOKEN = "own-token-of-the-service"
@@ -77,9 +78,38 @@ def test_an_event_says_what_happened_where_and_when() -> None:
     before = time.time_ns()
     told = event(raised(), run_id="run_1", attempt=3, error_id="err_1")
     assert (told.service, told.message, told.error_id) == ("scheduler", "failed", "err_1")
-    assert (told.exception_message, told.code_version) == ("no luck", VERSION)
+    assert (told.exception_message, told.code_version) == ("no luck", RELEASE)
     assert before <= told.time.ToNanoseconds() <= time.time_ns()
     assert dict(told.context) == {"run_id": "run_1", "attempt": "3"}
+
+
+def test_an_event_says_when_its_process_started_and_the_same_each_time() -> None:
+    first, second = event(), event()
+    assert 0 < first.process_started_at.ToNanoseconds() <= first.time.ToNanoseconds()
+    assert first.process_started_at == second.process_started_at
+
+
+def test_a_frame_names_its_source_file() -> None:
+    assert {frame.file for frame in event(raised()).frames} == {__file__}
+
+
+def test_the_release_tells_the_commit_of_a_repository(tmp_path: Path) -> None:
+    git, commit = tmp_path / ".git", "0123456789abcdef" * 2 + "01234567"
+    (git / "refs/heads").mkdir(parents=True)
+    assert commit_of(tmp_path) == ""
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "packed-refs").write_text(f"# pack-refs\n{commit} refs/heads/main\n")
+    assert commit_of(tmp_path) == commit
+    (git / "refs/heads/main").write_text("f" * 40 + "\n")
+    assert commit_of(tmp_path) == "f" * 40
+    worktree = git / "worktrees/w"
+    worktree.mkdir(parents=True)
+    (worktree / "HEAD").write_text("ref: refs/heads/main\n")
+    (worktree / "commondir").write_text("../..\n")
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/.git").write_text(f"gitdir: {worktree}\n")
+    assert commit_of(tmp_path / "w") == "f" * 40
+    assert RELEASE.startswith(VERSION)
 
 
 def test_structlogs_own_fields_are_no_context() -> None:

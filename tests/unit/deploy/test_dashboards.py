@@ -20,7 +20,7 @@ from deploy.grafana.build import FOLDER, files, write
 from deploy.grafana.dashboards import BOARDS
 from deploy.grafana.dashboards.errors import STATUSES
 from deploy.grafana.queries import Prom, Sql
-from services.artist_db.domain import errors as error_domain
+from services.artist_db.domain import error_reports as error_domain
 from services.chassis.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[3]

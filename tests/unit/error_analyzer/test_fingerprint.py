@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.error_analyzer.fingerprint import MAX_TEMPLATE, Fault, Frame, group_of, template
 from services.error_analyzer.grouping import Event, TracedFrame, group_events
+from services.error_analyzer.grouping.fingerprint import MAX_TEMPLATE, Fault, Frame, group_of, template
 
 IDS = st.builds(
     lambda prefix, rest: f"{prefix}_{rest}",
@@ -242,7 +242,7 @@ def test_moved_lines_and_another_service_or_version_change_no_fingerprint(
 
 
 _PRINT_FINGERPRINTS = """
-from services.error_analyzer.fingerprint import Frame
+from services.error_analyzer.grouping.fingerprint import Frame
 from services.error_analyzer.grouping import Event, TracedFrame, group_events
 frames = [TracedFrame("services.scheduler.worker", name, True, 7) for name in ("drive", "step", "drive")]
 events = [

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from services.error_analyzer.grouping import (
+from services.error_analyzer.grouping.batch import (
     MAX_CONTEXT_FIELDS,
     MAX_CONTEXT_VALUE,
     MAX_FRAMES,

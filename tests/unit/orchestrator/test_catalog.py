@@ -10,7 +10,8 @@ from services.orchestrator.models.catalog import Catalog
 from services.orchestrator.models.models_file import read_catalog
 from services.orchestrator.settings import Settings
 
-ROLES = ("songwriter", "reflector", "analyst", "engineer")
+WRITERS = ("songwriter", "reflector")
+READERS_OF_CODE = ("analyst", "engineer")
 PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai")
 
 
@@ -24,16 +25,24 @@ def settings(tmp_path: Path, text: str | None = None, **more: object) -> Setting
     return Settings(**given)  # type: ignore[arg-type]
 
 
-def test_without_keys_every_role_has_the_local_model_alone(tmp_path: Path) -> None:
+def test_without_keys_every_role_that_writes_has_the_local_model_alone(tmp_path: Path) -> None:
     catalog = read_catalog(settings(tmp_path))
-    for role in ROLES:
+    for role in WRITERS:
         assert [model.name for model in catalog.ranked(catalog.roles[role])] == ["local"]
     assert catalog.models["openai"].unavailable_reason == "OPENAI_API_KEY is not set"
 
 
-def test_the_local_model_is_last_in_every_list_and_where_the_settings_say(tmp_path: Path) -> None:
+def test_code_is_read_by_large_models_only(tmp_path: Path) -> None:
+    without, having = read_catalog(settings(tmp_path)), settings(tmp_path, openai_api_key=SecretStr("k" * 20))
+    for role in READERS_OF_CODE:
+        assert without.ranked(without.roles[role]) == []
+        catalog = read_catalog(having)
+        assert [model.name for model in catalog.ranked(catalog.roles[role])] == ["openai"]
+
+
+def test_the_local_model_is_the_last_that_writes_and_where_the_settings_say(tmp_path: Path) -> None:
     catalog = read_catalog(settings(tmp_path, model_url="http://127.0.0.1:7/v1"))
-    assert all(catalog.roles[role].models[-1] == "local" for role in ROLES)
+    assert all(catalog.roles[role].models[-1] == "local" for role in WRITERS)
     assert catalog.models["local"].api_base == "http://127.0.0.1:7/v1"
 
 

@@ -786,6 +786,12 @@ class ErrorGroup(_message.Message):
     SAMPLES_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    CODE_VERSIONS_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    CODE_AS_OF_FIELD_NUMBER: _builtins.int
+    EXCEPTION_TYPE_FIELD_NUMBER: _builtins.int
     fingerprint: _builtins.str
     """Stable across restarts, hosts and line numbers; 32 hex digits."""
     title: _builtins.str
@@ -796,6 +802,8 @@ class ErrorGroup(_message.Message):
     """How often."""
     status: _builtins.str
     """The newest report's; `new` where there is none."""
+    exception_type: _builtins.str
+    """The exception's type; empty for a log line."""
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Which services."""
@@ -816,6 +824,28 @@ class ErrorGroup(_message.Message):
     def report(self) -> Global___ErrorReport:
         """The newest report. Only in GetErrorGroup; absent where there is none."""
 
+    @_builtins.property
+    def code_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The releases of the code in which it was seen, as `ErrorSample.code_version`, the newest 20, oldest first."""
+
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorHour]:
+        """How often by hour and service, of the last 72 hours, oldest first. Only in GetErrorGroup."""
+
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorReport]:
+        """All its reports but the newest, newest first, at most 50. Only in GetErrorGroup."""
+
+    @_builtins.property
+    def step(self) -> Global___ErrorStep:
+        """What is to be done next; absent: nothing. Only in GetErrorGroup."""
+
+    @_builtins.property
+    def code_as_of(self) -> _timestamp_pb2.Timestamp:
+        """The newest moment at which code that failed so had been loaded, as far as it is known: when its process
+        started, else when the error happened.
+        """
+
     def __init__(
         self,
         *,
@@ -829,14 +859,143 @@ class ErrorGroup(_message.Message):
         samples: _abc.Iterable[Global___ErrorSample] | None = ...,
         status: _builtins.str = ...,
         report: Global___ErrorReport | None = ...,
+        code_versions: _abc.Iterable[_builtins.str] | None = ...,
+        hours: _abc.Iterable[Global___ErrorHour] | None = ...,
+        history: _abc.Iterable[Global___ErrorReport] | None = ...,
+        step: Global___ErrorStep | None = ...,
+        code_as_of: _timestamp_pb2.Timestamp | None = ...,
+        exception_type: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_seen", b"first_seen", "last_seen", b"last_seen", "report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code_as_of", b"code_as_of", "first_seen", b"first_seen", "last_seen", b"last_seen", "report", b"report", "step", b"step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "culprit", b"culprit", "fingerprint", b"fingerprint", "first_seen", b"first_seen", "last_seen", b"last_seen", "report", b"report", "samples", b"samples", "services", b"services", "status", b"status", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_as_of", b"code_as_of", "code_versions", b"code_versions", "count", b"count", "culprit", b"culprit", "exception_type", b"exception_type", "fingerprint", b"fingerprint", "first_seen", b"first_seen", "history", b"history", "hours", b"hours", "last_seen", b"last_seen", "report", b"report", "samples", b"samples", "services", b"services", "status", b"status", "step", b"step", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ErrorGroup: _TypeAlias = ErrorGroup  # noqa: Y015
+
+@_typing.final
+class ErrorHour(_message.Message):
+    """How often an error group occurred in one hour."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOUR_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """Which service."""
+    count: _builtins.int
+    """How often; in RecordErrors at least 1."""
+    @_builtins.property
+    def hour(self) -> _timestamp_pb2.Timestamp:
+        """The hour's beginning, UTC."""
+
+    def __init__(
+        self,
+        *,
+        hour: _timestamp_pb2.Timestamp | None = ...,
+        service: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hour", b"hour"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "hour", b"hour", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorHour: _TypeAlias = ErrorHour  # noqa: Y015
+
+@_typing.final
+class ErrorStep(_message.Message):
+    """What is to be done about an error group next. Each group has at most one step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ErrorStep._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: ErrorStep._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_ANALYZE: ErrorStep._Kind.ValueType  # 1
+        """Explain it. Due by itself for a new group, and for one that was explained before and is seen in
+        another release of the code.
+        """
+        KIND_FIX: ErrorStep._Kind.ValueType  # 2
+        """Have a fix written, checked and, where the mode says so, proven on a branch."""
+        KIND_APPLY: ErrorStep._Kind.ValueType  # 3
+        """Bring a proven fix into the repository."""
+        KIND_WATCH: ErrorStep._Kind.ValueType  # 4
+        """See whether an applied fix holds."""
+        KIND_REVERT: ErrorStep._Kind.ValueType  # 5
+        """Take an applied fix out. Due by itself for a group that is `fix_applied` and comes from code that was
+        loaded after that.
+        """
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What."""
+
+    KIND_UNSPECIFIED: ErrorStep.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_ANALYZE: ErrorStep.Kind.ValueType  # 1
+    """Explain it. Due by itself for a new group, and for one that was explained before and is seen in
+    another release of the code.
+    """
+    KIND_FIX: ErrorStep.Kind.ValueType  # 2
+    """Have a fix written, checked and, where the mode says so, proven on a branch."""
+    KIND_APPLY: ErrorStep.Kind.ValueType  # 3
+    """Bring a proven fix into the repository."""
+    KIND_WATCH: ErrorStep.Kind.ValueType  # 4
+    """See whether an applied fix holds."""
+    KIND_REVERT: ErrorStep.Kind.ValueType  # 5
+    """Take an applied fix out. Due by itself for a group that is `fix_applied` and comes from code that was
+    loaded after that.
+    """
+
+    KIND_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    kind: Global___ErrorStep.Kind.ValueType
+    """What."""
+    forced: _builtins.bool
+    """True where a person asked for it, or it must be done though nothing changed."""
+    requested_by: _builtins.str
+    """Who asked; empty: the platform."""
+    attempt_id: _builtins.str
+    """Which attempt this is, unique over all groups; the same after a crash. Set by ClaimErrorStep."""
+    tries: _builtins.int
+    """Attempts at this kind of step of this group that were begun since a person last asked, this one included."""
+    reason: _builtins.str
+    """Why it waits, for people; empty: it does not."""
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """When it may begin."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___ErrorStep.Kind.ValueType = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        forced: _builtins.bool = ...,
+        requested_by: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+        tries: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "due_at", b"due_at", "forced", b"forced", "kind", b"kind", "reason", b"reason", "requested_by", b"requested_by", "tries", b"tries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorStep: _TypeAlias = ErrorStep  # noqa: Y015
 
 @_typing.final
 class ErrorSample(_message.Message):
@@ -919,6 +1078,26 @@ class ErrorReport(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     DIFF_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    FIXABLE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TEST_PATH_FIELD_NUMBER: _builtins.int
+    TEST_CODE_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    BASE_COMMIT_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    SUBJECT_DIGEST_FIELD_NUMBER: _builtins.int
+    COST_MICRO_USD_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    APPLIED_AT_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
     fingerprint: _builtins.str
     """Of which group."""
     status: _builtins.str
@@ -929,9 +1108,55 @@ class ErrorReport(_message.Message):
     """What causes it."""
     diff: _builtins.str
     """A suggested fix as a unified diff; empty: none."""
+    component: _builtins.str
+    """The part of the platform that it lies in, for example `services/scheduler`."""
+    severity: _builtins.str
+    """`low`, `medium`, `high` or `critical`; empty: not analysed."""
+    confidence: _builtins.float
+    """How sure the analyst is, 0 to 1."""
+    fixable: _builtins.bool
+    """True where a change of code can mend it."""
+    reason: _builtins.str
+    """Why it has this status, for people: what was wrong with an answer, which test failed, who ignored it."""
+    test_path: _builtins.str
+    """The path of the test that comes with the fix, from the repository's root; empty: none."""
+    test_code: _builtins.str
+    """That test's text."""
+    explanation: _builtins.str
+    """What the engineer says of its fix."""
+    branch: _builtins.str
+    """The branch that holds the proven fix, as `autofix/<fingerprint>`; empty: none."""
+    commit: _builtins.str
+    """The commit of the fix: on its branch, or where it was applied; of a reverted one, the revert."""
+    base_commit: _builtins.str
+    """The commit that the fix was made for."""
+    proof: _builtins.str
+    """What running the tests printed, without secrets; its end, at most 8,000 characters."""
+    subject_digest: _builtins.str
+    """SHA-256 (hex) of what the analysis was made from: the error's shape and the source around it."""
+    cost_micro_usd: _builtins.int
+    """What the models cost that made this report, in millionths of a US dollar."""
+    by: _builtins.str
+    """Who brought it about: a person; empty: the platform."""
+    sequence: _builtins.int
+    """Numbers the reports of all groups in the order in which they were kept; set by the service."""
+    attempt_id: _builtins.str
+    """The attempt that it came from, or the order of a person; empty: neither."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorEvidence]:
+        """What in the logs and in the source shows the cause."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The models that were asked for it."""
+
+    @_builtins.property
+    def applied_at(self) -> _timestamp_pb2.Timestamp:
+        """When the fix was applied; absent: it was not. Kept by later reports of the same fix."""
 
     def __init__(
         self,
@@ -941,14 +1166,68 @@ class ErrorReport(_message.Message):
         cause: _builtins.str = ...,
         diff: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        evidence: _abc.Iterable[Global___ErrorEvidence] | None = ...,
+        component: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+        fixable: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        test_path: _builtins.str = ...,
+        test_code: _builtins.str = ...,
+        explanation: _builtins.str = ...,
+        branch: _builtins.str = ...,
+        commit: _builtins.str = ...,
+        base_commit: _builtins.str = ...,
+        proof: _builtins.str = ...,
+        subject_digest: _builtins.str = ...,
+        cost_micro_usd: _builtins.int = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        by: _builtins.str = ...,
+        applied_at: _timestamp_pb2.Timestamp | None = ...,
+        sequence: _builtins.int = ...,
+        attempt_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["applied_at", b"applied_at", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "created_at", b"created_at", "diff", b"diff", "fingerprint", b"fingerprint", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_at", b"applied_at", "attempt_id", b"attempt_id", "base_commit", b"base_commit", "branch", b"branch", "by", b"by", "cause", b"cause", "commit", b"commit", "component", b"component", "confidence", b"confidence", "cost_micro_usd", b"cost_micro_usd", "created_at", b"created_at", "diff", b"diff", "evidence", b"evidence", "explanation", b"explanation", "fingerprint", b"fingerprint", "fixable", b"fixable", "models", b"models", "proof", b"proof", "reason", b"reason", "sequence", b"sequence", "severity", b"severity", "status", b"status", "subject_digest", b"subject_digest", "test_code", b"test_code", "test_path", b"test_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ErrorReport: _TypeAlias = ErrorReport  # noqa: Y015
+
+@_typing.final
+class ErrorEvidence(_message.Message):
+    """A line that shows the cause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Where: a file from the repository's root, or `log` for an occurrence."""
+    line: _builtins.int
+    """Line number in it, from 1; 0: not known."""
+    text: _builtins.str
+    """The line."""
+    note: _builtins.str
+    """What it shows."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        line: _builtins.int = ...,
+        text: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line", b"line", "note", b"note", "source", b"source", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorEvidence: _TypeAlias = ErrorEvidence  # noqa: Y015
 
 @_typing.final
 class CreateArtistRequest(_message.Message):
@@ -2632,6 +2911,12 @@ class ErrorOccurrences(_message.Message):
     CULPRIT_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    CODE_VERSIONS_FIELD_NUMBER: _builtins.int
+    CODE_AS_OF_FIELD_NUMBER: _builtins.int
+    EXCEPTION_TYPE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    ABSORBS_FIELD_NUMBER: _builtins.int
     fingerprint: _builtins.str
     """Which group; 32 hex digits. Required."""
     title: _builtins.str
@@ -2640,9 +2925,33 @@ class ErrorOccurrences(_message.Message):
     """For a new group."""
     count: _builtins.int
     """How many to add; at least 1."""
+    exception_type: _builtins.str
+    """The exception's type; empty for a log line."""
+    template: _builtins.str
+    """For a group of log lines: the template that its lines have in common, with `<*>` where a word differs."""
     @_builtins.property
     def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorSample]:
         """Some of them, redacted."""
+
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorHour]:
+        """All of them, by hour and service; their counts add up to `count`. Empty: counted in the hour of the recording,
+        for the service of the first sample.
+        """
+
+    @_builtins.property
+    def code_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The releases of the code that they come from."""
+
+    @_builtins.property
+    def code_as_of(self) -> _timestamp_pb2.Timestamp:
+        """See ErrorGroup; the newest of them. Absent: not known."""
+
+    @_builtins.property
+    def absorbs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Groups that turned out to be parts of this one: they are merged into it, with their counts, samples and
+        hours, and are found under both fingerprints from then on. 32 hex digits each.
+        """
 
     def __init__(
         self,
@@ -2652,10 +2961,16 @@ class ErrorOccurrences(_message.Message):
         culprit: _builtins.str = ...,
         count: _builtins.int = ...,
         samples: _abc.Iterable[Global___ErrorSample] | None = ...,
+        hours: _abc.Iterable[Global___ErrorHour] | None = ...,
+        code_versions: _abc.Iterable[_builtins.str] | None = ...,
+        code_as_of: _timestamp_pb2.Timestamp | None = ...,
+        exception_type: _builtins.str = ...,
+        template: _builtins.str = ...,
+        absorbs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code_as_of", b"code_as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "culprit", b"culprit", "fingerprint", b"fingerprint", "samples", b"samples", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbs", b"absorbs", "code_as_of", b"code_as_of", "code_versions", b"code_versions", "count", b"count", "culprit", b"culprit", "exception_type", b"exception_type", "fingerprint", b"fingerprint", "hours", b"hours", "samples", b"samples", "template", b"template", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2698,7 +3013,7 @@ class RecordErrorsResponse(_message.Message):
     NEW_FINGERPRINTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def new_fingerprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Fingerprints of the groups that are new."""
+        """Fingerprints of the groups that are new; none that only takes over what it absorbs."""
 
     def __init__(
         self,
@@ -2768,22 +3083,48 @@ class ListErrorGroupsRequest(_message.Message):
     SERVICE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATUSES_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SEEN_AFTER_FIELD_NUMBER: _builtins.int
+    SEEN_BEFORE_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """Only of this service; empty: all."""
     page_size: _builtins.int
     """At most so many; 1 to 500, default 50."""
     page_token: _builtins.str
     """From the response before; empty: the first page."""
+    text: _builtins.str
+    """Only with this text in the title, the culprit or the newest report's cause, in any case; at most 200 characters."""
+    severity: _builtins.str
+    """Only of this severity by their newest report; empty: all."""
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only with one of these statuses; empty: all."""
+
+    @_builtins.property
+    def seen_after(self) -> _timestamp_pb2.Timestamp:
+        """Only those that were last seen at this time or later."""
+
+    @_builtins.property
+    def seen_before(self) -> _timestamp_pb2.Timestamp:
+        """Only those that were first seen before this time."""
+
     def __init__(
         self,
         *,
         service: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        statuses: _abc.Iterable[_builtins.str] | None = ...,
+        text: _builtins.str = ...,
+        seen_after: _timestamp_pb2.Timestamp | None = ...,
+        seen_before: _timestamp_pb2.Timestamp | None = ...,
+        severity: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seen_after", b"seen_after", "seen_before", b"seen_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "seen_after", b"seen_after", "seen_before", b"seen_before", "service", b"service", "severity", b"severity", "statuses", b"statuses", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2868,6 +3209,417 @@ class SaveErrorReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SaveErrorReportResponse: _TypeAlias = SaveErrorReportResponse  # noqa: Y015
+
+@_typing.final
+class ChangeErrorGroupRequest(_message.Message):
+    """See ArtistDbService.ChangeErrorGroup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    EXPECTED_STATUSES_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    @_builtins.property
+    def report(self) -> Global___ErrorReport:
+        """The report to keep; `created_at` and `sequence` are set by the service. Required."""
+
+    @_builtins.property
+    def expected_statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only where the status is one of these; empty: any."""
+
+    @_builtins.property
+    def step(self) -> Global___ErrorStep:
+        """The group's next step, with `kind`, `forced`, `requested_by`; due at once. Absent: it has none any more."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        report: Global___ErrorReport | None = ...,
+        expected_statuses: _abc.Iterable[_builtins.str] | None = ...,
+        step: Global___ErrorStep | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_statuses", b"expected_statuses", "report", b"report", "request_id", b"request_id", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeErrorGroupRequest: _TypeAlias = ChangeErrorGroupRequest  # noqa: Y015
+
+@_typing.final
+class ChangeErrorGroupResponse(_message.Message):
+    """See ArtistDbService.ChangeErrorGroup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> Global___ErrorGroup:
+        """The group with its report and step."""
+
+    def __init__(
+        self,
+        *,
+        group: Global___ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeErrorGroupResponse: _TypeAlias = ChangeErrorGroupResponse  # noqa: Y015
+
+@_typing.final
+class ClaimErrorStepRequest(_message.Message):
+    """See ArtistDbService.ClaimErrorStep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    LEASE_MS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    ANALYSES_PER_HOUR_FIELD_NUMBER: _builtins.int
+    FIXES_PER_HOUR_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    holder: _builtins.str
+    """Who asks: the process, for example `error_analyzer-7f`; 1 to 100 characters. Required."""
+    lease_ms: _builtins.int
+    """How long the step is the holder's, in ms; 1,000 to 3,600,000. Required."""
+    analyses_per_hour: _builtins.int
+    """Attempts of kind ANALYZE that may begin within any hour, over all replicas; 0: none."""
+    fixes_per_hour: _builtins.int
+    """Attempts of kind FIX that may begin within any hour, over all replicas; 0: none."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___ErrorStep.Kind.ValueType]:
+        """Only these kinds; empty: all."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        lease_ms: _builtins.int = ...,
+        kinds: _abc.Iterable[Global___ErrorStep.Kind.ValueType] | None = ...,
+        analyses_per_hour: _builtins.int = ...,
+        fixes_per_hour: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analyses_per_hour", b"analyses_per_hour", "fixes_per_hour", b"fixes_per_hour", "holder", b"holder", "kinds", b"kinds", "lease_ms", b"lease_ms", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimErrorStepRequest: _TypeAlias = ClaimErrorStepRequest  # noqa: Y015
+
+@_typing.final
+class ClaimErrorStepResponse(_message.Message):
+    """See ArtistDbService.ClaimErrorStep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    ERRORS_SINCE_FIX_FIELD_NUMBER: _builtins.int
+    ERRORS_BEFORE_FIX_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    errors_since_fix: _builtins.int
+    """Occurrences recorded in the services of the group since its fix was applied, of all groups; only for WATCH."""
+    errors_before_fix: _builtins.int
+    """The same of the 24 hours before that, of all groups; only for WATCH."""
+    @_builtins.property
+    def group(self) -> Global___ErrorGroup:
+        """The group with its samples, report and step; absent: nothing is to be done now."""
+
+    @_builtins.property
+    def now(self) -> _timestamp_pb2.Timestamp:
+        """What time it is, by the database."""
+
+    def __init__(
+        self,
+        *,
+        group: Global___ErrorGroup | None = ...,
+        errors_since_fix: _builtins.int = ...,
+        errors_before_fix: _builtins.int = ...,
+        now: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "now", b"now"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors_before_fix", b"errors_before_fix", "errors_since_fix", b"errors_since_fix", "group", b"group", "now", b"now"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimErrorStepResponse: _TypeAlias = ClaimErrorStepResponse  # noqa: Y015
+
+@_typing.final
+class RenewErrorStepRequest(_message.Message):
+    """See ArtistDbService.RenewErrorStep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    LEASE_MS_FIELD_NUMBER: _builtins.int
+    fingerprint: _builtins.str
+    """Which group. Required."""
+    attempt_id: _builtins.str
+    """The attempt. Required."""
+    holder: _builtins.str
+    """Who holds it. Required."""
+    lease_ms: _builtins.int
+    """From now, in ms; 1,000 to 3,600,000. Required."""
+    def __init__(
+        self,
+        *,
+        fingerprint: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        lease_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "fingerprint", b"fingerprint", "holder", b"holder", "lease_ms", b"lease_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewErrorStepRequest: _TypeAlias = RenewErrorStepRequest  # noqa: Y015
+
+@_typing.final
+class RenewErrorStepResponse(_message.Message):
+    """See ArtistDbService.RenewErrorStep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewErrorStepResponse: _TypeAlias = RenewErrorStepResponse  # noqa: Y015
+
+@_typing.final
+class FinishErrorStepRequest(_message.Message):
+    """See ArtistDbService.FinishErrorStep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    NEXT_IN_MS_FIELD_NUMBER: _builtins.int
+    POSTPONED_FIELD_NUMBER: _builtins.int
+    GOES_ON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    fingerprint: _builtins.str
+    """Which group. Required."""
+    attempt_id: _builtins.str
+    """The attempt. Required."""
+    holder: _builtins.str
+    """Who holds it. Required."""
+    next_in_ms: _builtins.int
+    """In how many ms `next` is due; 0: at once."""
+    postponed: _builtins.bool
+    """True: `next` is the same attempt, that could not be made now: it does not count as a try."""
+    goes_on: _builtins.bool
+    """True: the lease goes on, and so does the attempt; only the report is kept. `next` must be absent."""
+    @_builtins.property
+    def report(self) -> Global___ErrorReport:
+        """What came of it; absent: the status stays. `applied_at` of a report `fix_applied` that has none is set to now."""
+
+    @_builtins.property
+    def next(self) -> Global___ErrorStep:
+        """What follows; absent: nothing. Where it is the step's own kind with `postponed`, the attempt goes on later."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        report: Global___ErrorReport | None = ...,
+        next: Global___ErrorStep | None = ...,
+        next_in_ms: _builtins.int = ...,
+        postponed: _builtins.bool = ...,
+        goes_on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next", b"next", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "fingerprint", b"fingerprint", "goes_on", b"goes_on", "holder", b"holder", "next", b"next", "next_in_ms", b"next_in_ms", "postponed", b"postponed", "report", b"report", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishErrorStepRequest: _TypeAlias = FinishErrorStepRequest  # noqa: Y015
+
+@_typing.final
+class FinishErrorStepResponse(_message.Message):
+    """See ArtistDbService.FinishErrorStep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> Global___ErrorGroup:
+        """The group with its report and step."""
+
+    def __init__(
+        self,
+        *,
+        group: Global___ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishErrorStepResponse: _TypeAlias = FinishErrorStepResponse  # noqa: Y015
+
+@_typing.final
+class ListErrorTemplatesRequest(_message.Message):
+    """See ArtistDbService.ListErrorTemplates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    after_sequence: _builtins.int
+    """Only those that were made or changed after this sequence number; 0: all."""
+    page_size: _builtins.int
+    """At most so many; 1 to 5,000, default 1,000."""
+    def __init__(
+        self,
+        *,
+        after_sequence: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErrorTemplatesRequest: _TypeAlias = ListErrorTemplatesRequest  # noqa: Y015
+
+@_typing.final
+class ListErrorTemplatesResponse(_message.Message):
+    """See ArtistDbService.ListErrorTemplates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def templates(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorTemplate]:
+        """By sequence number."""
+
+    def __init__(
+        self,
+        *,
+        templates: _abc.Iterable[Global___ErrorTemplate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["templates", b"templates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErrorTemplatesResponse: _TypeAlias = ListErrorTemplatesResponse  # noqa: Y015
+
+@_typing.final
+class ErrorTemplate(_message.Message):
+    """What the log lines of a group have in common."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Numbers the templates in the order in which they were kept."""
+    fingerprint: _builtins.str
+    """The group."""
+    template: _builtins.str
+    """The template; see ErrorOccurrences."""
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        fingerprint: _builtins.str = ...,
+        template: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "sequence", b"sequence", "template", b"template"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErrorTemplate: _TypeAlias = ErrorTemplate  # noqa: Y015
+
+@_typing.final
+class ListErrorReportsRequest(_message.Message):
+    """See ArtistDbService.ListErrorReports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    after_sequence: _builtins.int
+    """Only those after this sequence number; absent: only the newest, to begin with."""
+    page_size: _builtins.int
+    """At most so many; 1 to 500, default 100."""
+    def __init__(
+        self,
+        *,
+        after_sequence: _builtins.int | None = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after_sequence: _TypeAlias = _typing.Literal["after_sequence"]  # noqa: Y015
+    _WhichOneofArgType__after_sequence: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_sequence) -> _WhichOneofReturnType__after_sequence | None: ...
+
+Global___ListErrorReportsRequest: _TypeAlias = ListErrorReportsRequest  # noqa: Y015
+
+@_typing.final
+class ListErrorReportsResponse(_message.Message):
+    """See ArtistDbService.ListErrorReports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErrorReport]:
+        """By sequence number."""
+
+    def __init__(
+        self,
+        *,
+        reports: _abc.Iterable[Global___ErrorReport] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErrorReportsResponse: _TypeAlias = ListErrorReportsResponse  # noqa: Y015
 
 @_typing.final
 class ListFingerprintsRequest(_message.Message):

@@ -240,6 +240,36 @@ class ArtistDbServiceStub:
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveErrorReportRequest.SerializeToString,
                 response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveErrorReportResponse.FromString,
                 _registered_method=True)
+        self.ChangeErrorGroup = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ChangeErrorGroup',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ChangeErrorGroupRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ChangeErrorGroupResponse.FromString,
+                _registered_method=True)
+        self.ClaimErrorStep = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ClaimErrorStep',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimErrorStepRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimErrorStepResponse.FromString,
+                _registered_method=True)
+        self.RenewErrorStep = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/RenewErrorStep',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewErrorStepRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewErrorStepResponse.FromString,
+                _registered_method=True)
+        self.FinishErrorStep = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/FinishErrorStep',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.FinishErrorStepRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.FinishErrorStepResponse.FromString,
+                _registered_method=True)
+        self.ListErrorTemplates = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListErrorTemplates',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorTemplatesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorTemplatesResponse.FromString,
+                _registered_method=True)
+        self.ListErrorReports = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListErrorReports',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsResponse.FromString,
+                _registered_method=True)
 
 
 class ArtistDbServiceServicer:
@@ -540,6 +570,54 @@ class ArtistDbServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeErrorGroup(self, request, context):
+        """Changes an error group's status by a person's order: keeps a report and sets or removes the group's
+        next step, at once. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where the status is another
+        than expected, or where the group's step is under way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClaimErrorStep(self, request, context):
+        """Hands out the step that is due first, under a lease: until it ends, nobody else gets it. A step whose
+        lease ended unfinished is handed out again as the same attempt, so that what it asked is not paid twice.
+        Empty where nothing is due, or where the limits are reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewErrorStep(self, request, context):
+        """Prolongs the lease of a step. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where it is no longer held.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishErrorStep(self, request, context):
+        """Ends or postpones a step that is held, and keeps what came of it, at once. FAILED_PRECONDITION with
+        `ERROR_REASON_WRONG_STATE` where it is no longer held: somebody else has it, and nothing is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErrorTemplates(self, request, context):
+        """Templates of log lines that groups are known by, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErrorReports(self, request, context):
+        """What changed in error groups since, in the order of commits: reports of all groups, of new groups one
+        with the status `new`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArtistDbServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -742,6 +820,36 @@ def add_ArtistDbServiceServicer_to_server(servicer, server):
                     servicer.SaveErrorReport,
                     request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveErrorReportRequest.FromString,
                     response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveErrorReportResponse.SerializeToString,
+            ),
+            'ChangeErrorGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeErrorGroup,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ChangeErrorGroupRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ChangeErrorGroupResponse.SerializeToString,
+            ),
+            'ClaimErrorStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimErrorStep,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimErrorStepRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimErrorStepResponse.SerializeToString,
+            ),
+            'RenewErrorStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewErrorStep,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewErrorStepRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewErrorStepResponse.SerializeToString,
+            ),
+            'FinishErrorStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishErrorStep,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.FinishErrorStepRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.FinishErrorStepResponse.SerializeToString,
+            ),
+            'ListErrorTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErrorTemplates,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorTemplatesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorTemplatesResponse.SerializeToString,
+            ),
+            'ListErrorReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErrorReports,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1830,6 +1938,168 @@ class ArtistDbService:
             '/aiartist.artist_db.v1.ArtistDbService/SaveErrorReport',
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveErrorReportRequest.SerializeToString,
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SaveErrorReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeErrorGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ChangeErrorGroup',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ChangeErrorGroupRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ChangeErrorGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimErrorStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ClaimErrorStep',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimErrorStepRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ClaimErrorStepResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewErrorStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/RenewErrorStep',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewErrorStepRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.RenewErrorStepResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishErrorStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/FinishErrorStep',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.FinishErrorStepRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.FinishErrorStepResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErrorTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListErrorTemplates',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorTemplatesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErrorReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListErrorReports',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

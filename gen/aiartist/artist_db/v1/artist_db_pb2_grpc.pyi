@@ -118,6 +118,28 @@ class ArtistDbServiceStub:
     """Error groups, last seen first."""
     SaveErrorReport: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SaveErrorReportRequest, _artist_db_pb2.SaveErrorReportResponse]
     """Keeps the analysis of an error group. The newest report gives the group its status."""
+    ChangeErrorGroup: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ChangeErrorGroupRequest, _artist_db_pb2.ChangeErrorGroupResponse]
+    """Changes an error group's status by a person's order: keeps a report and sets or removes the group's
+    next step, at once. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where the status is another
+    than expected, or where the group's step is under way.
+    """
+    ClaimErrorStep: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ClaimErrorStepRequest, _artist_db_pb2.ClaimErrorStepResponse]
+    """Hands out the step that is due first, under a lease: until it ends, nobody else gets it. A step whose
+    lease ended unfinished is handed out again as the same attempt, so that what it asked is not paid twice.
+    Empty where nothing is due, or where the limits are reached.
+    """
+    RenewErrorStep: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RenewErrorStepRequest, _artist_db_pb2.RenewErrorStepResponse]
+    """Prolongs the lease of a step. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where it is no longer held."""
+    FinishErrorStep: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.FinishErrorStepRequest, _artist_db_pb2.FinishErrorStepResponse]
+    """Ends or postpones a step that is held, and keeps what came of it, at once. FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where it is no longer held: somebody else has it, and nothing is kept.
+    """
+    ListErrorTemplates: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListErrorTemplatesRequest, _artist_db_pb2.ListErrorTemplatesResponse]
+    """Templates of log lines that groups are known by, oldest first."""
+    ListErrorReports: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListErrorReportsRequest, _artist_db_pb2.ListErrorReportsResponse]
+    """What changed in error groups since, in the order of commits: reports of all groups, of new groups one
+    with the status `new`.
+    """
 
 class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
     """The label's memory: artists and their persona versions, briefs, takes, releases, model calls
@@ -463,5 +485,63 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_artist_db_pb2.SaveErrorReportRequest, _abc.Awaitable[_artist_db_pb2.SaveErrorReportResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.SaveErrorReportResponse]:
         """Keeps the analysis of an error group. The newest report gives the group its status."""
+
+    @_abc_1.abstractmethod
+    def ChangeErrorGroup(
+        self,
+        request: _artist_db_pb2.ChangeErrorGroupRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.ChangeErrorGroupRequest, _abc.Awaitable[_artist_db_pb2.ChangeErrorGroupResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ChangeErrorGroupResponse]:
+        """Changes an error group's status by a person's order: keeps a report and sets or removes the group's
+        next step, at once. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where the status is another
+        than expected, or where the group's step is under way.
+        """
+
+    @_abc_1.abstractmethod
+    def ClaimErrorStep(
+        self,
+        request: _artist_db_pb2.ClaimErrorStepRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.ClaimErrorStepRequest, _abc.Awaitable[_artist_db_pb2.ClaimErrorStepResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ClaimErrorStepResponse]:
+        """Hands out the step that is due first, under a lease: until it ends, nobody else gets it. A step whose
+        lease ended unfinished is handed out again as the same attempt, so that what it asked is not paid twice.
+        Empty where nothing is due, or where the limits are reached.
+        """
+
+    @_abc_1.abstractmethod
+    def RenewErrorStep(
+        self,
+        request: _artist_db_pb2.RenewErrorStepRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.RenewErrorStepRequest, _abc.Awaitable[_artist_db_pb2.RenewErrorStepResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.RenewErrorStepResponse]:
+        """Prolongs the lease of a step. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where it is no longer held."""
+
+    @_abc_1.abstractmethod
+    def FinishErrorStep(
+        self,
+        request: _artist_db_pb2.FinishErrorStepRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.FinishErrorStepRequest, _abc.Awaitable[_artist_db_pb2.FinishErrorStepResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.FinishErrorStepResponse]:
+        """Ends or postpones a step that is held, and keeps what came of it, at once. FAILED_PRECONDITION with
+        `ERROR_REASON_WRONG_STATE` where it is no longer held: somebody else has it, and nothing is kept.
+        """
+
+    @_abc_1.abstractmethod
+    def ListErrorTemplates(
+        self,
+        request: _artist_db_pb2.ListErrorTemplatesRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.ListErrorTemplatesRequest, _abc.Awaitable[_artist_db_pb2.ListErrorTemplatesResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListErrorTemplatesResponse]:
+        """Templates of log lines that groups are known by, oldest first."""
+
+    @_abc_1.abstractmethod
+    def ListErrorReports(
+        self,
+        request: _artist_db_pb2.ListErrorReportsRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.ListErrorReportsRequest, _abc.Awaitable[_artist_db_pb2.ListErrorReportsResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.ListErrorReportsResponse]:
+        """What changed in error groups since, in the order of commits: reports of all groups, of new groups one
+        with the status `new`.
+        """
 
 def add_ArtistDbServiceServicer_to_server(servicer: ArtistDbServiceServicer, server: _aio.Server) -> None: ...

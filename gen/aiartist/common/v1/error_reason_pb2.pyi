@@ -159,6 +159,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "ERROR_REASON_TARGET_UNAVAILABLE", "domain": "aiartist",
          "metadata": {"target": "sftp", "cause": "connection refused"}}
     """
+    ERROR_REASON_REPAIR_OFF: _ErrorReason.ValueType  # 23
+    """Repairs of this kind are not allowed here, or can't be made. Status FAILED_PRECONDITION. `setting` names
+    the variable that would allow it.
+
+        {"reason": "ERROR_REASON_REPAIR_OFF", "domain": "aiartist",
+         "metadata": {"mode": "suggest", "needed": "apply", "setting": "AIARTIST_AUTO_FIX_MODE"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed, as it stands in the `reason` of the `google.rpc.ErrorInfo` that every
@@ -301,5 +308,12 @@ ERROR_REASON_TARGET_UNAVAILABLE: ErrorReason.ValueType  # 22
 
     {"reason": "ERROR_REASON_TARGET_UNAVAILABLE", "domain": "aiartist",
      "metadata": {"target": "sftp", "cause": "connection refused"}}
+"""
+ERROR_REASON_REPAIR_OFF: ErrorReason.ValueType  # 23
+"""Repairs of this kind are not allowed here, or can't be made. Status FAILED_PRECONDITION. `setting` names
+the variable that would allow it.
+
+    {"reason": "ERROR_REASON_REPAIR_OFF", "domain": "aiartist",
+     "metadata": {"mode": "suggest", "needed": "apply", "setting": "AIARTIST_AUTO_FIX_MODE"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aiartist.artist_db.v1 import artist_db_pb2 as aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/aiartist/error_analyzer/v1/error_analyzer.proto\x12\x1a\x61iartist.error_analyzer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x02\n\nErrorEvent\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0e\x65xception_type\x18\x03 \x01(\t\x12\x19\n\x11\x65xception_message\x18\x04 \x01(\t\x12\x36\n\x06\x66rames\x18\x05 \x03(\x0b\x32&.aiartist.error_analyzer.v1.StackFrame\x12\x44\n\x07\x63ontext\x18\x06 \x03(\x0b\x32\x33.aiartist.error_analyzer.v1.ErrorEvent.ContextEntry\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63ode_version\x18\x08 \x01(\t\x12\x10\n\x08\x65rror_id\x18\t \x01(\t\x1a.\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\nStackFrame\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\r\x12\x0e\n\x06in_app\x18\x04 \x01(\x08\"r\n\x13IngestErrorsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x36\n\x06\x65vents\x18\x02 \x03(\x0b\x32&.aiartist.error_analyzer.v1.ErrorEvent\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\",\n\x14IngestErrorsResponse\x12\x14\n\x0c\x66ingerprints\x18\x01 \x03(\t2\x89\x01\n\x14\x45rrorAnalyzerService\x12q\n\x0cIngestErrors\x12/.aiartist.error_analyzer.v1.IngestErrorsRequest\x1a\x30.aiartist.error_analyzer.v1.IngestErrorsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/aiartist/error_analyzer/v1/error_analyzer.proto\x12\x1a\x61iartist.error_analyzer.v1\x1a%aiartist/artist_db/v1/artist_db.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x03\n\nErrorEvent\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0e\x65xception_type\x18\x03 \x01(\t\x12\x19\n\x11\x65xception_message\x18\x04 \x01(\t\x12\x36\n\x06\x66rames\x18\x05 \x03(\x0b\x32&.aiartist.error_analyzer.v1.StackFrame\x12\x44\n\x07\x63ontext\x18\x06 \x03(\x0b\x32\x33.aiartist.error_analyzer.v1.ErrorEvent.ContextEntry\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63ode_version\x18\x08 \x01(\t\x12\x10\n\x08\x65rror_id\x18\t \x01(\t\x12\x36\n\x12process_started_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\nStackFrame\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\r\x12\x0e\n\x06in_app\x18\x04 \x01(\x08\x12\x0c\n\x04\x66ile\x18\x05 \x01(\t\"r\n\x13IngestErrorsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x36\n\x06\x65vents\x18\x02 \x03(\x0b\x32&.aiartist.error_analyzer.v1.ErrorEvent\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\",\n\x14IngestErrorsResponse\x12\x14\n\x0c\x66ingerprints\x18\x01 \x03(\t\"T\n\x13\x41nalyzeErrorRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\"H\n\x14\x41nalyzeErrorResponse\x12\x30\n\x05group\x18\x01 \x01(\x0b\x32!.aiartist.artist_db.v1.ErrorGroup\"c\n\x12IgnoreErrorRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"G\n\x13IgnoreErrorResponse\x12\x30\n\x05group\x18\x01 \x01(\x0b\x32!.aiartist.artist_db.v1.ErrorGroup\"c\n\x12ReopenErrorRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"G\n\x13ReopenErrorResponse\x12\x30\n\x05group\x18\x01 \x01(\x0b\x32!.aiartist.artist_db.v1.ErrorGroup\"`\n\x0f\x41pplyFixRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\t\"D\n\x10\x41pplyFixResponse\x12\x30\n\x05group\x18\x01 \x01(\x0b\x32!.aiartist.artist_db.v1.ErrorGroup\"a\n\x10RevertFixRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"E\n\x11RevertFixResponse\x12\x30\n\x05group\x18\x01 \x01(\x0b\x32!.aiartist.artist_db.v1.ErrorGroup\"g\n\x12WatchErrorsRequest\x12\x1b\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x10\n\x08statuses\x18\x03 \x03(\tB\x11\n\x0f_after_sequence\"Y\n\x13WatchErrorsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x30\n\x05group\x18\x02 \x01(\x0b\x32!.aiartist.artist_db.v1.ErrorGroup\"\x17\n\x15GetRepairSetupRequest\"\xf0\x01\n\x16GetRepairSetupResponse\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_mode\x18\x02 \x01(\t\x12\r\n\x05lacks\x18\x03 \x01(\t\x12\x12\n\nrepository\x18\x04 \x01(\t\x12\x11\n\tisolation\x18\x05 \x01(\t\x12\x19\n\x11\x61nalyses_per_hour\x18\x06 \x01(\r\x12\x16\n\x0e\x66ixes_per_hour\x18\x07 \x01(\r\x12\x17\n\x0ftries_per_group\x18\x08 \x01(\r\x12\x15\n\rallowed_paths\x18\t \x03(\t\x12\x17\n\x0f\x61pplied_classes\x18\n \x03(\t2\x98\x07\n\x14\x45rrorAnalyzerService\x12q\n\x0cIngestErrors\x12/.aiartist.error_analyzer.v1.IngestErrorsRequest\x1a\x30.aiartist.error_analyzer.v1.IngestErrorsResponse\x12q\n\x0c\x41nalyzeError\x12/.aiartist.error_analyzer.v1.AnalyzeErrorRequest\x1a\x30.aiartist.error_analyzer.v1.AnalyzeErrorResponse\x12n\n\x0bIgnoreError\x12..aiartist.error_analyzer.v1.IgnoreErrorRequest\x1a/.aiartist.error_analyzer.v1.IgnoreErrorResponse\x12n\n\x0bReopenError\x12..aiartist.error_analyzer.v1.ReopenErrorRequest\x1a/.aiartist.error_analyzer.v1.ReopenErrorResponse\x12\x65\n\x08\x41pplyFix\x12+.aiartist.error_analyzer.v1.ApplyFixRequest\x1a,.aiartist.error_analyzer.v1.ApplyFixResponse\x12h\n\tRevertFix\x12,.aiartist.error_analyzer.v1.RevertFixRequest\x1a-.aiartist.error_analyzer.v1.RevertFixResponse\x12p\n\x0bWatchErrors\x12..aiartist.error_analyzer.v1.WatchErrorsRequest\x1a/.aiartist.error_analyzer.v1.WatchErrorsResponse0\x01\x12w\n\x0eGetRepairSetup\x12\x31.aiartist.error_analyzer.v1.GetRepairSetupRequest\x1a\x32.aiartist.error_analyzer.v1.GetRepairSetupResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +35,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERROREVENT_CONTEXTENTRY']._loaded_options = None
   _globals['_ERROREVENT_CONTEXTENTRY']._serialized_options = b'8\001'
-  _globals['_ERROREVENT']._serialized_start=113
-  _globals['_ERROREVENT']._serialized_end=466
-  _globals['_ERROREVENT_CONTEXTENTRY']._serialized_start=420
-  _globals['_ERROREVENT_CONTEXTENTRY']._serialized_end=466
-  _globals['_STACKFRAME']._serialized_start=468
-  _globals['_STACKFRAME']._serialized_end=544
-  _globals['_INGESTERRORSREQUEST']._serialized_start=546
-  _globals['_INGESTERRORSREQUEST']._serialized_end=660
-  _globals['_INGESTERRORSRESPONSE']._serialized_start=662
-  _globals['_INGESTERRORSRESPONSE']._serialized_end=706
-  _globals['_ERRORANALYZERSERVICE']._serialized_start=709
-  _globals['_ERRORANALYZERSERVICE']._serialized_end=846
+  _globals['_ERROREVENT']._serialized_start=152
+  _globals['_ERROREVENT']._serialized_end=561
+  _globals['_ERROREVENT_CONTEXTENTRY']._serialized_start=515
+  _globals['_ERROREVENT_CONTEXTENTRY']._serialized_end=561
+  _globals['_STACKFRAME']._serialized_start=563
+  _globals['_STACKFRAME']._serialized_end=653
+  _globals['_INGESTERRORSREQUEST']._serialized_start=655
+  _globals['_INGESTERRORSREQUEST']._serialized_end=769
+  _globals['_INGESTERRORSRESPONSE']._serialized_start=771
+  _globals['_INGESTERRORSRESPONSE']._serialized_end=815
+  _globals['_ANALYZEERRORREQUEST']._serialized_start=817
+  _globals['_ANALYZEERRORREQUEST']._serialized_end=901
+  _globals['_ANALYZEERRORRESPONSE']._serialized_start=903
+  _globals['_ANALYZEERRORRESPONSE']._serialized_end=975
+  _globals['_IGNOREERRORREQUEST']._serialized_start=977
+  _globals['_IGNOREERRORREQUEST']._serialized_end=1076
+  _globals['_IGNOREERRORRESPONSE']._serialized_start=1078
+  _globals['_IGNOREERRORRESPONSE']._serialized_end=1149
+  _globals['_REOPENERRORREQUEST']._serialized_start=1151
+  _globals['_REOPENERRORREQUEST']._serialized_end=1250
+  _globals['_REOPENERRORRESPONSE']._serialized_start=1252
+  _globals['_REOPENERRORRESPONSE']._serialized_end=1323
+  _globals['_APPLYFIXREQUEST']._serialized_start=1325
+  _globals['_APPLYFIXREQUEST']._serialized_end=1421
+  _globals['_APPLYFIXRESPONSE']._serialized_start=1423
+  _globals['_APPLYFIXRESPONSE']._serialized_end=1491
+  _globals['_REVERTFIXREQUEST']._serialized_start=1493
+  _globals['_REVERTFIXREQUEST']._serialized_end=1590
+  _globals['_REVERTFIXRESPONSE']._serialized_start=1592
+  _globals['_REVERTFIXRESPONSE']._serialized_end=1661
+  _globals['_WATCHERRORSREQUEST']._serialized_start=1663
+  _globals['_WATCHERRORSREQUEST']._serialized_end=1766
+  _globals['_WATCHERRORSRESPONSE']._serialized_start=1768
+  _globals['_WATCHERRORSRESPONSE']._serialized_end=1857
+  _globals['_GETREPAIRSETUPREQUEST']._serialized_start=1859
+  _globals['_GETREPAIRSETUPREQUEST']._serialized_end=1882
+  _globals['_GETREPAIRSETUPRESPONSE']._serialized_start=1885
+  _globals['_GETREPAIRSETUPRESPONSE']._serialized_end=2125
+  _globals['_ERRORANALYZERSERVICE']._serialized_start=2128
+  _globals['_ERRORANALYZERSERVICE']._serialized_end=3048
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aiartist.artist_db.v1 import artist_db_pb2 as _artist_db_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -54,6 +55,7 @@ class ErrorEvent(_message.Message):
     TIME_FIELD_NUMBER: _builtins.int
     CODE_VERSION_FIELD_NUMBER: _builtins.int
     ERROR_ID_FIELD_NUMBER: _builtins.int
+    PROCESS_STARTED_AT_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """Which service, for example `scheduler`. Required."""
     message: _builtins.str
@@ -80,6 +82,10 @@ class ErrorEvent(_message.Message):
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
 
+    @_builtins.property
+    def process_started_at(self) -> _timestamp_pb2.Timestamp:
+        """When the process started, and so had loaded its code; absent: not known."""
+
     def __init__(
         self,
         *,
@@ -92,10 +98,11 @@ class ErrorEvent(_message.Message):
         time: _timestamp_pb2.Timestamp | None = ...,
         code_version: _builtins.str = ...,
         error_id: _builtins.str = ...,
+        process_started_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["process_started_at", b"process_started_at", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "context", b"context", "error_id", b"error_id", "exception_message", b"exception_message", "exception_type", b"exception_type", "frames", b"frames", "message", b"message", "service", b"service", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "context", b"context", "error_id", b"error_id", "exception_message", b"exception_message", "exception_type", b"exception_type", "frames", b"frames", "message", b"message", "process_started_at", b"process_started_at", "service", b"service", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -111,6 +118,7 @@ class StackFrame(_message.Message):
     FUNCTION_FIELD_NUMBER: _builtins.int
     LINE_FIELD_NUMBER: _builtins.int
     IN_APP_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
     module: _builtins.str
     """Dotted module, for example `services.scheduler.worker`."""
     function: _builtins.str
@@ -119,6 +127,8 @@ class StackFrame(_message.Message):
     """Line number; not part of the fingerprint."""
     in_app: _builtins.bool
     """True for the platform's own code."""
+    file: _builtins.str
+    """The source file as the traceback names it; empty: not known. `module` is then made from it."""
     def __init__(
         self,
         *,
@@ -126,10 +136,11 @@ class StackFrame(_message.Message):
         function: _builtins.str = ...,
         line: _builtins.int = ...,
         in_app: _builtins.bool = ...,
+        file: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["function", b"function", "in_app", b"in_app", "line", b"line", "module", b"module"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "function", b"function", "in_app", b"in_app", "line", b"line", "module", b"module"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,3 +201,432 @@ class IngestErrorsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IngestErrorsResponse: _TypeAlias = IngestErrorsResponse  # noqa: Y015
+
+@_typing.final
+class AnalyzeErrorRequest(_message.Message):
+    """See ErrorAnalyzerService.AnalyzeError."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable: the same id and request give the first response. Required."""
+    fingerprint: _builtins.str
+    """Which group; 32 hex digits. Required."""
+    requested_by: _builtins.str
+    """Who asks, for example `telegram: Ana`; at most 100 characters. Empty: the token's name."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "request_id", b"request_id", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnalyzeErrorRequest: _TypeAlias = AnalyzeErrorRequest  # noqa: Y015
+
+@_typing.final
+class AnalyzeErrorResponse(_message.Message):
+    """See ErrorAnalyzerService.AnalyzeError."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _artist_db_pb2.ErrorGroup:
+        """The group as it is now."""
+
+    def __init__(
+        self,
+        *,
+        group: _artist_db_pb2.ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnalyzeErrorResponse: _TypeAlias = AnalyzeErrorResponse  # noqa: Y015
+
+@_typing.final
+class IgnoreErrorRequest(_message.Message):
+    """See ErrorAnalyzerService.IgnoreError."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable: the same id and request give the first response. Required."""
+    fingerprint: _builtins.str
+    """Which group; 32 hex digits. Required."""
+    requested_by: _builtins.str
+    """Who asks, for example `telegram: Ana`; at most 100 characters. Empty: the token's name."""
+    reason: _builtins.str
+    """Why; at most 1,000 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "reason", b"reason", "request_id", b"request_id", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IgnoreErrorRequest: _TypeAlias = IgnoreErrorRequest  # noqa: Y015
+
+@_typing.final
+class IgnoreErrorResponse(_message.Message):
+    """See ErrorAnalyzerService.IgnoreError."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _artist_db_pb2.ErrorGroup:
+        """The group, `ignored`."""
+
+    def __init__(
+        self,
+        *,
+        group: _artist_db_pb2.ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IgnoreErrorResponse: _TypeAlias = IgnoreErrorResponse  # noqa: Y015
+
+@_typing.final
+class ReopenErrorRequest(_message.Message):
+    """See ErrorAnalyzerService.ReopenError."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable: the same id and request give the first response. Required."""
+    fingerprint: _builtins.str
+    """Which group; 32 hex digits. Required."""
+    requested_by: _builtins.str
+    """Who asks, for example `telegram: Ana`; at most 100 characters. Empty: the token's name."""
+    reason: _builtins.str
+    """Why; at most 1,000 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "reason", b"reason", "request_id", b"request_id", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReopenErrorRequest: _TypeAlias = ReopenErrorRequest  # noqa: Y015
+
+@_typing.final
+class ReopenErrorResponse(_message.Message):
+    """See ErrorAnalyzerService.ReopenError."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _artist_db_pb2.ErrorGroup:
+        """The group, `new`."""
+
+    def __init__(
+        self,
+        *,
+        group: _artist_db_pb2.ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReopenErrorResponse: _TypeAlias = ReopenErrorResponse  # noqa: Y015
+
+@_typing.final
+class ApplyFixRequest(_message.Message):
+    """See ErrorAnalyzerService.ApplyFix."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable: the same id and request give the first response. Required."""
+    fingerprint: _builtins.str
+    """Which group; 32 hex digits. Required."""
+    requested_by: _builtins.str
+    """Who asks, for example `telegram: Ana`; at most 100 characters. Empty: the token's name."""
+    commit: _builtins.str
+    """The commit that is to be applied, as its report named it, or at least the first 12 digits of it: another
+    one in the meantime is refused with `ERROR_REASON_STALE_DIGEST`. Empty: whatever the newest is.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        commit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "fingerprint", b"fingerprint", "request_id", b"request_id", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyFixRequest: _TypeAlias = ApplyFixRequest  # noqa: Y015
+
+@_typing.final
+class ApplyFixResponse(_message.Message):
+    """See ErrorAnalyzerService.ApplyFix."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _artist_db_pb2.ErrorGroup:
+        """The group as it is now: it is applied a little later."""
+
+    def __init__(
+        self,
+        *,
+        group: _artist_db_pb2.ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyFixResponse: _TypeAlias = ApplyFixResponse  # noqa: Y015
+
+@_typing.final
+class RevertFixRequest(_message.Message):
+    """See ErrorAnalyzerService.RevertFix."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable: the same id and request give the first response. Required."""
+    fingerprint: _builtins.str
+    """Which group; 32 hex digits. Required."""
+    requested_by: _builtins.str
+    """Who asks, for example `telegram: Ana`; at most 100 characters. Empty: the token's name."""
+    reason: _builtins.str
+    """Why; at most 1,000 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "reason", b"reason", "request_id", b"request_id", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevertFixRequest: _TypeAlias = RevertFixRequest  # noqa: Y015
+
+@_typing.final
+class RevertFixResponse(_message.Message):
+    """See ErrorAnalyzerService.RevertFix."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _artist_db_pb2.ErrorGroup:
+        """The group as it is now: it is reverted a little later."""
+
+    def __init__(
+        self,
+        *,
+        group: _artist_db_pb2.ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevertFixResponse: _TypeAlias = RevertFixResponse  # noqa: Y015
+
+@_typing.final
+class WatchErrorsRequest(_message.Message):
+    """See ErrorAnalyzerService.WatchErrors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    STATUSES_FIELD_NUMBER: _builtins.int
+    after_sequence: _builtins.int
+    """Only what came after this one, as in WatchErrorsResponse; absent: from now on."""
+    service: _builtins.str
+    """Only of this service; empty: all."""
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only changes to one of these statuses; empty: all."""
+
+    def __init__(
+        self,
+        *,
+        after_sequence: _builtins.int | None = ...,
+        service: _builtins.str = ...,
+        statuses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence", "after_sequence", b"after_sequence", "service", b"service", "statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after_sequence: _TypeAlias = _typing.Literal["after_sequence"]  # noqa: Y015
+    _WhichOneofArgType__after_sequence: _TypeAlias = _typing.Literal["_after_sequence", b"_after_sequence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_sequence) -> _WhichOneofReturnType__after_sequence | None: ...
+
+Global___WatchErrorsRequest: _TypeAlias = WatchErrorsRequest  # noqa: Y015
+
+@_typing.final
+class WatchErrorsResponse(_message.Message):
+    """See ErrorAnalyzerService.WatchErrors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Where to resume; a heartbeat tells it, too."""
+    @_builtins.property
+    def group(self) -> _artist_db_pb2.ErrorGroup:
+        """The group with the report that changed it; absent in a heartbeat."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        group: _artist_db_pb2.ErrorGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchErrorsResponse: _TypeAlias = WatchErrorsResponse  # noqa: Y015
+
+@_typing.final
+class GetRepairSetupRequest(_message.Message):
+    """See ErrorAnalyzerService.GetRepairSetup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRepairSetupRequest: _TypeAlias = GetRepairSetupRequest  # noqa: Y015
+
+@_typing.final
+class GetRepairSetupResponse(_message.Message):
+    """See ErrorAnalyzerService.GetRepairSetup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_MODE_FIELD_NUMBER: _builtins.int
+    LACKS_FIELD_NUMBER: _builtins.int
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    ISOLATION_FIELD_NUMBER: _builtins.int
+    ANALYSES_PER_HOUR_FIELD_NUMBER: _builtins.int
+    FIXES_PER_HOUR_FIELD_NUMBER: _builtins.int
+    TRIES_PER_GROUP_FIELD_NUMBER: _builtins.int
+    ALLOWED_PATHS_FIELD_NUMBER: _builtins.int
+    APPLIED_CLASSES_FIELD_NUMBER: _builtins.int
+    mode: _builtins.str
+    """`off`, `suggest`, `branch` or `apply`, as set."""
+    effective_mode: _builtins.str
+    """What the mode can do here: as `mode`, or less where something is missing."""
+    lacks: _builtins.str
+    """Why it is less, for people; empty: it is not."""
+    repository: _builtins.str
+    """The repository; empty: none."""
+    isolation: _builtins.str
+    """What confines tests, for example `seccomp, landlock, rlimit`; empty: nothing here can."""
+    analyses_per_hour: _builtins.int
+    """Analyses that may begin within an hour."""
+    fixes_per_hour: _builtins.int
+    """Fixes that may be tried within an hour."""
+    tries_per_group: _builtins.int
+    """Fixes that are tried for one group."""
+    @_builtins.property
+    def allowed_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The globs of paths that a fix may change."""
+
+    @_builtins.property
+    def applied_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The exception types whose proven fixes are applied without a press."""
+
+    def __init__(
+        self,
+        *,
+        mode: _builtins.str = ...,
+        effective_mode: _builtins.str = ...,
+        lacks: _builtins.str = ...,
+        repository: _builtins.str = ...,
+        isolation: _builtins.str = ...,
+        analyses_per_hour: _builtins.int = ...,
+        fixes_per_hour: _builtins.int = ...,
+        tries_per_group: _builtins.int = ...,
+        allowed_paths: _abc.Iterable[_builtins.str] | None = ...,
+        applied_classes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_paths", b"allowed_paths", "analyses_per_hour", b"analyses_per_hour", "applied_classes", b"applied_classes", "effective_mode", b"effective_mode", "fixes_per_hour", b"fixes_per_hour", "isolation", b"isolation", "lacks", b"lacks", "mode", b"mode", "repository", b"repository", "tries_per_group", b"tries_per_group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRepairSetupResponse: _TypeAlias = GetRepairSetupResponse  # noqa: Y015

@@ -26,8 +26,12 @@ if _version_not_supported:
 
 
 class ErrorAnalyzerServiceStub:
-    """Takes the errors that services ship and groups them by a fingerprint that is stable across
-    restarts, hosts and line numbers. Groups and reports live in artist_db.
+    """Takes the errors that services ship, groups them by a fingerprint that is stable across restarts, hosts
+    and line numbers, has models explain them and, as far as its mode allows, repairs them. Groups and
+    reports live in artist_db: ListErrorGroups and GetErrorGroup are there.
+
+    Errors of the RPCs that change a group: NOT_FOUND for the group; FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where its status does not allow it, or somebody works on it right now.
     """
 
     def __init__(self, channel):
@@ -41,16 +45,107 @@ class ErrorAnalyzerServiceStub:
                 request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IngestErrorsRequest.SerializeToString,
                 response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IngestErrorsResponse.FromString,
                 _registered_method=True)
+        self.AnalyzeError = channel.unary_unary(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/AnalyzeError',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.AnalyzeErrorRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.AnalyzeErrorResponse.FromString,
+                _registered_method=True)
+        self.IgnoreError = channel.unary_unary(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/IgnoreError',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IgnoreErrorRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IgnoreErrorResponse.FromString,
+                _registered_method=True)
+        self.ReopenError = channel.unary_unary(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/ReopenError',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ReopenErrorRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ReopenErrorResponse.FromString,
+                _registered_method=True)
+        self.ApplyFix = channel.unary_unary(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/ApplyFix',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ApplyFixRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ApplyFixResponse.FromString,
+                _registered_method=True)
+        self.RevertFix = channel.unary_unary(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/RevertFix',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.RevertFixRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.RevertFixResponse.FromString,
+                _registered_method=True)
+        self.WatchErrors = channel.unary_stream(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/WatchErrors',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.WatchErrorsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.WatchErrorsResponse.FromString,
+                _registered_method=True)
+        self.GetRepairSetup = channel.unary_unary(
+                '/aiartist.error_analyzer.v1.ErrorAnalyzerService/GetRepairSetup',
+                request_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.GetRepairSetupRequest.SerializeToString,
+                response_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.GetRepairSetupResponse.FromString,
+                _registered_method=True)
 
 
 class ErrorAnalyzerServiceServicer:
-    """Takes the errors that services ship and groups them by a fingerprint that is stable across
-    restarts, hosts and line numbers. Groups and reports live in artist_db.
+    """Takes the errors that services ship, groups them by a fingerprint that is stable across restarts, hosts
+    and line numbers, has models explain them and, as far as its mode allows, repairs them. Groups and
+    reports live in artist_db: ListErrorGroups and GetErrorGroup are there.
+
+    Errors of the RPCs that change a group: NOT_FOUND for the group; FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where its status does not allow it, or somebody works on it right now.
     """
 
     def IngestErrors(self, request, context):
         """Takes a batch of errors. Redacts, groups and stores them. A batch is stored whole or not at
         all; the same `request_id` counts once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalyzeError(self, request, context):
+        """Has a group explained again, though nothing changed. Not while a fix of it is tried or applied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IgnoreError(self, request, context):
+        """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReopenError(self, request, context):
+        """Takes up a group again that was ignored, or given up: it is `new`. What was found out about it stays
+        valid while nothing changed, and costs nothing a second time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyFix(self, request, context):
+        """Brings a proven fix into the repository. FAILED_PRECONDITION with `ERROR_REASON_REPAIR_OFF` where the
+        settings don't allow it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevertFix(self, request, context):
+        """Takes an applied fix out of the repository. Errors as ApplyFix.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchErrors(self, request, context):
+        """What happens to error groups, as it happens: new ones, and each change of a status. Begins after
+        `after_sequence`; a heartbeat at least every 15 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRepairSetup(self, request, context):
+        """How errors are repaired here: the mode, what it lacks, and the limits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -64,6 +159,41 @@ def add_ErrorAnalyzerServiceServicer_to_server(servicer, server):
                     request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IngestErrorsRequest.FromString,
                     response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IngestErrorsResponse.SerializeToString,
             ),
+            'AnalyzeError': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnalyzeError,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.AnalyzeErrorRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.AnalyzeErrorResponse.SerializeToString,
+            ),
+            'IgnoreError': grpc.unary_unary_rpc_method_handler(
+                    servicer.IgnoreError,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IgnoreErrorRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IgnoreErrorResponse.SerializeToString,
+            ),
+            'ReopenError': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReopenError,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ReopenErrorRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ReopenErrorResponse.SerializeToString,
+            ),
+            'ApplyFix': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyFix,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ApplyFixRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ApplyFixResponse.SerializeToString,
+            ),
+            'RevertFix': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevertFix,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.RevertFixRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.RevertFixResponse.SerializeToString,
+            ),
+            'WatchErrors': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchErrors,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.WatchErrorsRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.WatchErrorsResponse.SerializeToString,
+            ),
+            'GetRepairSetup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRepairSetup,
+                    request_deserializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.GetRepairSetupRequest.FromString,
+                    response_serializer=aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.GetRepairSetupResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'aiartist.error_analyzer.v1.ErrorAnalyzerService', rpc_method_handlers)
@@ -73,8 +203,12 @@ def add_ErrorAnalyzerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ErrorAnalyzerService:
-    """Takes the errors that services ship and groups them by a fingerprint that is stable across
-    restarts, hosts and line numbers. Groups and reports live in artist_db.
+    """Takes the errors that services ship, groups them by a fingerprint that is stable across restarts, hosts
+    and line numbers, has models explain them and, as far as its mode allows, repairs them. Groups and
+    reports live in artist_db: ListErrorGroups and GetErrorGroup are there.
+
+    Errors of the RPCs that change a group: NOT_FOUND for the group; FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where its status does not allow it, or somebody works on it right now.
     """
 
     @staticmethod
@@ -94,6 +228,195 @@ class ErrorAnalyzerService:
             '/aiartist.error_analyzer.v1.ErrorAnalyzerService/IngestErrors',
             aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IngestErrorsRequest.SerializeToString,
             aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IngestErrorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnalyzeError(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/AnalyzeError',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.AnalyzeErrorRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.AnalyzeErrorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IgnoreError(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/IgnoreError',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IgnoreErrorRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.IgnoreErrorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReopenError(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/ReopenError',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ReopenErrorRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ReopenErrorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyFix(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/ApplyFix',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ApplyFixRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.ApplyFixResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevertFix(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/RevertFix',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.RevertFixRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.RevertFixResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchErrors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/WatchErrors',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.WatchErrorsRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.WatchErrorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRepairSetup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.error_analyzer.v1.ErrorAnalyzerService/GetRepairSetup',
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.GetRepairSetupRequest.SerializeToString,
+            aiartist_dot_error__analyzer_dot_v1_dot_error__analyzer__pb2.GetRepairSetupResponse.FromString,
             options,
             channel_credentials,
             insecure,

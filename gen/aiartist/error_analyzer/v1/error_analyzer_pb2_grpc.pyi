@@ -13,8 +13,12 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ErrorAnalyzerServiceStub:
-    """Takes the errors that services ship and groups them by a fingerprint that is stable across
-    restarts, hosts and line numbers. Groups and reports live in artist_db.
+    """Takes the errors that services ship, groups them by a fingerprint that is stable across restarts, hosts
+    and line numbers, has models explain them and, as far as its mode allows, repairs them. Groups and
+    reports live in artist_db: ListErrorGroups and GetErrorGroup are there.
+
+    Errors of the RPCs that change a group: NOT_FOUND for the group; FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where its status does not allow it, or somebody works on it right now.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -22,10 +26,34 @@ class ErrorAnalyzerServiceStub:
     """Takes a batch of errors. Redacts, groups and stores them. A batch is stored whole or not at
     all; the same `request_id` counts once.
     """
+    AnalyzeError: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.AnalyzeErrorRequest, _error_analyzer_pb2.AnalyzeErrorResponse]
+    """Has a group explained again, though nothing changed. Not while a fix of it is tried or applied."""
+    IgnoreError: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.IgnoreErrorRequest, _error_analyzer_pb2.IgnoreErrorResponse]
+    """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied."""
+    ReopenError: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.ReopenErrorRequest, _error_analyzer_pb2.ReopenErrorResponse]
+    """Takes up a group again that was ignored, or given up: it is `new`. What was found out about it stays
+    valid while nothing changed, and costs nothing a second time.
+    """
+    ApplyFix: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.ApplyFixRequest, _error_analyzer_pb2.ApplyFixResponse]
+    """Brings a proven fix into the repository. FAILED_PRECONDITION with `ERROR_REASON_REPAIR_OFF` where the
+    settings don't allow it.
+    """
+    RevertFix: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.RevertFixRequest, _error_analyzer_pb2.RevertFixResponse]
+    """Takes an applied fix out of the repository. Errors as ApplyFix."""
+    WatchErrors: _aio.UnaryStreamMultiCallable[_error_analyzer_pb2.WatchErrorsRequest, _error_analyzer_pb2.WatchErrorsResponse]
+    """What happens to error groups, as it happens: new ones, and each change of a status. Begins after
+    `after_sequence`; a heartbeat at least every 15 s.
+    """
+    GetRepairSetup: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.GetRepairSetupRequest, _error_analyzer_pb2.GetRepairSetupResponse]
+    """How errors are repaired here: the mode, what it lacks, and the limits."""
 
 class ErrorAnalyzerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes the errors that services ship and groups them by a fingerprint that is stable across
-    restarts, hosts and line numbers. Groups and reports live in artist_db.
+    """Takes the errors that services ship, groups them by a fingerprint that is stable across restarts, hosts
+    and line numbers, has models explain them and, as far as its mode allows, repairs them. Groups and
+    reports live in artist_db: ListErrorGroups and GetErrorGroup are there.
+
+    Errors of the RPCs that change a group: NOT_FOUND for the group; FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where its status does not allow it, or somebody works on it right now.
     """
 
     @_abc_1.abstractmethod
@@ -37,5 +65,67 @@ class ErrorAnalyzerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes a batch of errors. Redacts, groups and stores them. A batch is stored whole or not at
         all; the same `request_id` counts once.
         """
+
+    @_abc_1.abstractmethod
+    def AnalyzeError(
+        self,
+        request: _error_analyzer_pb2.AnalyzeErrorRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.AnalyzeErrorRequest, _abc.Awaitable[_error_analyzer_pb2.AnalyzeErrorResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.AnalyzeErrorResponse]:
+        """Has a group explained again, though nothing changed. Not while a fix of it is tried or applied."""
+
+    @_abc_1.abstractmethod
+    def IgnoreError(
+        self,
+        request: _error_analyzer_pb2.IgnoreErrorRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.IgnoreErrorRequest, _abc.Awaitable[_error_analyzer_pb2.IgnoreErrorResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.IgnoreErrorResponse]:
+        """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied."""
+
+    @_abc_1.abstractmethod
+    def ReopenError(
+        self,
+        request: _error_analyzer_pb2.ReopenErrorRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.ReopenErrorRequest, _abc.Awaitable[_error_analyzer_pb2.ReopenErrorResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.ReopenErrorResponse]:
+        """Takes up a group again that was ignored, or given up: it is `new`. What was found out about it stays
+        valid while nothing changed, and costs nothing a second time.
+        """
+
+    @_abc_1.abstractmethod
+    def ApplyFix(
+        self,
+        request: _error_analyzer_pb2.ApplyFixRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.ApplyFixRequest, _abc.Awaitable[_error_analyzer_pb2.ApplyFixResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.ApplyFixResponse]:
+        """Brings a proven fix into the repository. FAILED_PRECONDITION with `ERROR_REASON_REPAIR_OFF` where the
+        settings don't allow it.
+        """
+
+    @_abc_1.abstractmethod
+    def RevertFix(
+        self,
+        request: _error_analyzer_pb2.RevertFixRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.RevertFixRequest, _abc.Awaitable[_error_analyzer_pb2.RevertFixResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.RevertFixResponse]:
+        """Takes an applied fix out of the repository. Errors as ApplyFix."""
+
+    @_abc_1.abstractmethod
+    def WatchErrors(
+        self,
+        request: _error_analyzer_pb2.WatchErrorsRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.WatchErrorsRequest, _abc.AsyncIterator[_error_analyzer_pb2.WatchErrorsResponse]],
+    ) -> _abc.AsyncIterator[_error_analyzer_pb2.WatchErrorsResponse]:
+        """What happens to error groups, as it happens: new ones, and each change of a status. Begins after
+        `after_sequence`; a heartbeat at least every 15 s.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRepairSetup(
+        self,
+        request: _error_analyzer_pb2.GetRepairSetupRequest,
+        context: _aio.ServicerContext[_error_analyzer_pb2.GetRepairSetupRequest, _abc.Awaitable[_error_analyzer_pb2.GetRepairSetupResponse]],
+    ) -> _abc.Awaitable[_error_analyzer_pb2.GetRepairSetupResponse]:
+        """How errors are repaired here: the mode, what it lacks, and the limits."""
 
 def add_ErrorAnalyzerServiceServicer_to_server(servicer: ErrorAnalyzerServiceServicer, server: _aio.Server) -> None: ...

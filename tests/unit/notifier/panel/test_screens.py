@@ -133,6 +133,19 @@ some_releases = st.builds(
 samples = st.builds(
     db.ErrorSample, message=words, text=st.one_of(words, words.map("a\n{}\n\n".format)), error_id=words
 )
+error_reports = st.builds(
+    db.ErrorReport,
+    cause=words,
+    reason=words,
+    by=words,
+    severity=st.one_of(words, st.sampled_from(["", "low", "critical"])),
+    confidence=st.floats(-1, 2),
+    diff=st.one_of(words, st.just("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-\ta\n+b\n" * 60)),
+    commit=words,
+    explanation=words,
+    test_path=words,
+    proof=st.one_of(words, st.just("FAILED\n" * 90)),
+)
 groups = st.builds(
     db.ErrorGroup,
     fingerprint=st.integers(0, 2**128 - 1).map("{:032x}".format),
@@ -143,8 +156,9 @@ groups = st.builds(
     first_seen=stamps,
     last_seen=stamps,
     samples=st.lists(samples, max_size=2),
-    status=words,
-    report=st.one_of(st.none(), st.builds(db.ErrorReport, cause=words)),
+    status=st.one_of(words, st.sampled_from(["fix_suggested", "fix_applied", "fix_failed"])),
+    report=st.one_of(st.none(), error_reports),
+    step=st.one_of(st.none(), st.builds(db.ErrorStep, kind=st.sampled_from(db.ErrorStep.Kind.values()))),
 )
 budgets = st.builds(
     db.Budget,
@@ -238,7 +252,7 @@ def screens(draw: st.DrawFn) -> Screen:
             draw(everybody),
             BERLIN,
         ),
-        lambda: errors.group_screen(draw(groups), BERLIN),
+        lambda: errors.group_screen(draw(groups), BERLIN, operates=operates, applies=draw(st.booleans())),
         lambda: errors.list_screen(draw(a_page(groups, "err")), now),
         lambda: budget.budget_screen(
             draw(st.lists(budgets, max_size=3)), draw(words), draw(an_id("art")), operates=operates

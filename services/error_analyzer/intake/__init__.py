@@ -1,0 +1,1 @@
+"""Where errors come from beside the services themselves: log files and Alertmanager."""
