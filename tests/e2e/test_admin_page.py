@@ -308,8 +308,8 @@ async def _buf_curl(call: Call, environment: Mapping[str, str]) -> Answer:
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert running.stdout is not None
-    if call.method == "WatchRun":
-        # It tells what comes until the run ends: the first events are enough.
+    if call.method in ("WatchRun", "WatchErrors"):
+        # It tells what comes without an end of its own: the first message is enough.
         begun = await running.stdout.readuntil(b"}\n")
         running.terminate()
         await running.communicate()

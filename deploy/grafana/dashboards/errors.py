@@ -209,8 +209,8 @@ FROM error_samples WHERE {_CHOSEN} ORDER BY seen_at DESC LIMIT 10
         Panel(
             "table",
             "Diagnosis",
-            "Every report about the group, the newest first: what causes it, as models found out, and why it has "
-            "its status.",
+            "Every report about the group, the newest first: what causes it, as models found out, and why "
+            "it has its status.",
             [
                 Sql(
                     f"""
@@ -235,7 +235,7 @@ FROM error_reports WHERE {_CHOSEN} ORDER BY id DESC LIMIT 10
         Panel(
             "table",
             "Diff",
-            "The fix that the newest report with one suggests, as a unified diff, its test, and where it is kept.",
+            "The fix that the newest report with one suggests: its unified diff, its test, and its branch.",
             [
                 Sql(
                     f"""
@@ -275,8 +275,8 @@ _FIXES = Row(
         Panel(
             "lines",
             "Fixes tried and kept",
-            "Fixes by how far they came: suggested, proven on a branch, applied, kept after they were watched; "
-            "or invalid, failed, reverted. Worry where one is reverted.",
+            "Fixes by how far they came: suggested, proven on a branch, applied, kept after they were "
+            "watched; or invalid, failed, reverted. Worry where one is reverted.",
             [Prom(grown("aiartist_error_analyzer_fixes_total", "outcome"), "{{outcome}}", min_step="5m")],
             "short",
             width=12,

@@ -21,7 +21,7 @@ from services.chassis.redaction import redact
 from services.error_analyzer.domain import Fix, FixFailed, Proof, RepairUnavailable
 from services.error_analyzer.repair.candidate import Trees
 from services.error_analyzer.repair.git import Repository
-from services.error_analyzer.repair.sandbox.runner import Outcome, Policy, run
+from services.error_analyzer.repair.sandbox.runner import Outcome, Policy, python_of, run
 from services.error_analyzer.repair.workspace import Workspace, remove
 from services.error_analyzer.settings import Settings
 
@@ -104,7 +104,7 @@ class Prover:
                         command=words,
                         folder=folder,
                         environment=_environment(scratch),
-                        readable=(folder,),
+                        readable=(folder, *_its_environment(words[0])),
                         writable=(scratch,),
                         timeout_s=settings.auto_fix_timeout_s,
                         memory=settings.auto_fix_memory_mb << 20,
@@ -182,6 +182,12 @@ def _program(words: list[str]) -> list[str]:
     if found is None:
         raise RepairUnavailable(f"AIARTIST_AUTO_FIX_COMMAND: there is no program {words[0]!r} in {_PLACES}")
     return [found, *words[1:]]
+
+
+def _its_environment(program: str) -> list[Path]:
+    """What a program of another virtual environment than this service's reads there."""
+    place = Path(program).parent.parent
+    return python_of(place) if (place / "pyvenv.cfg").is_file() else []
 
 
 def _is_pytest(words: list[str]) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sysconfig
+import venv
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -74,6 +76,19 @@ async def test_a_good_fix_is_proven_by_pytest(untouched: SmallRepository, tmp_pa
     ):
         assert line in log
     assert str(tmp_path) not in log
+
+
+async def test_tests_may_run_in_an_environment_of_the_project_s_own(
+    untouched: SmallRepository, tmp_path: Path
+) -> None:
+    own = tmp_path / "environment"
+    venv.create(own, symlinks=True)
+    (packages,) = own.glob("lib/python*/site-packages")
+    (packages / "shared.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    commands = {name: command.replace("python", f"{own}/bin/python", 1) for name, command in PYTEST.items()}
+    async with Workshop.open(settings_for(untouched.folder, tmp_path / "data", **commands)) as workshop:
+        log = (await workshop.prove(await workshop.check(GOOD))).log
+    assert "2 passed" in log
 
 
 async def test_a_working_tree_with_changes_is_left_alone(repository: SmallRepository, tmp_path: Path) -> None:

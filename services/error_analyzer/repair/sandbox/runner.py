@@ -73,8 +73,13 @@ _OF_PYTHON = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
 def readable_folders() -> list[Path]:
     """What every command may read: files of the system, this interpreter and its packages."""
     prefixes = dict.fromkeys((sys.prefix, sys.base_prefix, sys.exec_prefix))
-    python = [Path(prefix, name) for prefix in prefixes for name in _OF_PYTHON]
+    python = [path for prefix in prefixes for path in python_of(Path(prefix))]
     return [Path(name) for name in SYSTEM_FILES] + python
+
+
+def python_of(prefix: Path) -> list[Path]:
+    """What an interpreter reads of its environment."""
+    return [prefix / name for name in _OF_PYTHON]
 
 
 async def run(policy: Policy) -> Outcome:
