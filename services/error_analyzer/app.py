@@ -30,7 +30,13 @@ async def build(settings: Settings) -> App:
 
         news, teller, limits = News(), Teller(notices), Limits.of(settings)
         servicer = ErrorAnalyzerServicer(
-            artist_db, teller, Grouper(artist_db), repairs, limits, app.closing, news
+            artist_db,
+            teller,
+            Grouper(artist_db, settle_s=settings.auto_fix_settle_s),
+            repairs,
+            limits,
+            app.closing,
+            news,
         )
         worker = Worker(artist_db, limits=limits, news=news, closing=app.closing)
         source = SourceReader(settings.auto_fix_repository) if settings.auto_fix_repository else None
@@ -46,7 +52,12 @@ async def build(settings: Settings) -> App:
         await app.enter(alerts_endpoint(settings, servicer.ingest))
         if settings.log_files:
             app.spawn("log files", tailer_of(settings, servicer.ingest).run(app.closing))
-        for lane in lanes(desk, analyses=settings.error_analysis, repairs=repairs.workshop is not None):
+        for lane in lanes(
+            desk,
+            analyses=settings.error_analysis,
+            repairs=repairs.workshop is not None,
+            applies=repairs.effective_mode == "apply",
+        ):
             app.spawn(lane.name, worker.run(lane))
         app.spawn("notices", notices.run())
         app.spawn("rests of floods", teller.run())

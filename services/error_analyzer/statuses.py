@@ -2,7 +2,7 @@
 
 new ── analyzed ── fix_suggested ── fix_applied ── reverted
    └── analysis_failed    └── fix_attempted, fix_failed, fix_skipped_invalid
-any of them but fix_applied ── ignored
+any of them ── ignored; fix_applied only while its revert waits
 """
 
 from dataclasses import dataclass
@@ -46,11 +46,19 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a group stands before an order. `commit`: of its proven fix; empty: there is none."""
+    """How a group stands before an order.
+
+    commit: of its proven fix; empty: there is none. begun: an attempt at the step was made, whose end nobody
+    knows. postponed: it could not be made, and waits. followed: this very order was followed already, so the
+    group did allow it; of the step that it had then nothing is known.
+    """
 
     status: str
     commit: str = ""
     step: Step = Step.NONE
+    begun: bool = False
+    postponed: bool = False
+    followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +104,28 @@ _CHANGES = {
     Verb.REVERT: Change("fix_applied", Step.REVERT, forced=True, reason="to be reverted"),
 }
 _ORDERED = {Step.APPLY: "about to be fixed", Step.REVERT: "about to be reverted"}
-"""Steps that people ordered, or that must not be lost; only IGNORE takes back an APPLY."""
+"""Steps that people ordered, or that must not be lost; only IGNORE takes them back."""
 
 
 def allowed_in(verb: Verb) -> tuple[str, ...]:
-    """The statuses in which an order is followed."""
+    """The statuses in which an order is followed, whatever the step."""
     return _ALLOWED[verb]
 
 
 def change_of(verb: Verb, standing: Standing) -> Change | Refusal:
     """What the order does to a group that stands so, or why it does nothing."""
+    if standing.followed:
+        return _CHANGES[verb]
     status = standing.status or "new"
+    if standing.step is Step.REVERT and (
+        # Else a revert that can never work would let nobody do anything about its group.
+        verb is Verb.IGNORE or (verb is Verb.REVERT and standing.postponed)
+    ):
+        return _CHANGES[verb]
     if status not in _ALLOWED[verb]:
         return Refusal(status, " or ".join(_ALLOWED[verb]))
+    if standing.step is Step.APPLY and standing.begun and not standing.postponed:
+        return Refusal("being fixed", "that to be done: the fix may be in the code already")
     if standing.step in _ORDERED and verb is not Verb.IGNORE:
         return Refusal(_ORDERED[standing.step], "nothing else to be under way")
     if verb is Verb.APPLY and not standing.commit:

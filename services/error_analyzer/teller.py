@@ -1,13 +1,16 @@
 """Tells people, through notifier, of error groups: new ones, severe ones, and what becomes of fixes."""
 
 import asyncio
+import functools
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from typing import ParamSpec
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.notifier.v1 import notifier_pb2 as pb
 from services.chassis.ids import derived_id, new_id
+from services.chassis.logs import get_logger
 from services.chassis.notices import Notices
 from services.error_analyzer.grouping import Occurrences, culprit_of
 
@@ -17,12 +20,28 @@ MOST_A_WINDOW = 20
 MAX_MESSAGE = 1_000
 SEVERE = ("high", "critical")
 _SHOWN_DIGITS = 12
+_log = get_logger("error_analyzer.teller")
+
+_Told = ParamSpec("_Told")
+
+
+def _raising_nothing(tell: Callable[_Told, None]) -> Callable[_Told, None]:
+    """What can't be told is logged: whoever tells of its work must not lose the work by that."""
+
+    @functools.wraps(tell)
+    def told(*args: _Told.args, **kwargs: _Told.kwargs) -> None:
+        try:
+            tell(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the work that it is about was done
+            _log.error("people could not be told", what=tell.__name__, exc_info=error)
+
+    return told
 
 
 class Teller:
     """Each thing once in the life of a group, so that what goes wrong while it is told makes no loop.
 
-    None of the methods waits. Nothing is told of a group that is ignored.
+    None of the methods waits or raises. Nothing is told of a group that is ignored.
     """
 
     def __init__(self, notices: Notices, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,6 +52,7 @@ class Teller:
         self._untold = 0
         self._flooded = asyncio.Event()
 
+    @_raising_nothing
     def new_group(self, occurrences: Occurrences) -> None:
         """A group that nobody has seen before; a window too full for it counts it."""
         now = self._clock()
@@ -45,6 +65,7 @@ class Teller:
             self._untold += 1
             self._flooded.set()
 
+    @_raising_nothing
     def analysed(self, group: db.ErrorGroup) -> None:
         """The cause of a severe error is known; of all others nobody is told."""
         report = group.report
@@ -60,6 +81,7 @@ class Teller:
             key=report.attempt_id if report.models else report.subject_digest,
         )
 
+    @_raising_nothing
     def fix_waits(self, group: db.ErrorGroup) -> None:
         """A fix is written, and waits for a person's yes."""
         report, short = group.report, _short(group)
@@ -76,6 +98,7 @@ class Teller:
             [f"Cause: {report.cause}", f"Fix: {report.explanation}", diff_size(report), known, *how],
         )
 
+    @_raising_nothing
     def fix_applied(self, group: db.ErrorGroup) -> None:
         """A fix is in the code."""
         report = group.report
@@ -92,6 +115,7 @@ class Teller:
             ],
         )
 
+    @_raising_nothing
     def fix_reverted(self, group: db.ErrorGroup) -> None:
         """A fix was taken out again."""
         report = group.report
@@ -107,12 +131,14 @@ class Teller:
             ],
         )
 
+    @_raising_nothing
     def fix_kept(self, group: db.ErrorGroup) -> None:
         """A fix was watched for long enough."""
         self._tell(
             group, pb.SEVERITY_INFO, f"A fix holds: {group.title}", [group.report.reason, _where(group)]
         )
 
+    @_raising_nothing
     def needs_a_person(self, group: db.ErrorGroup, why: str) -> None:
         """A repair can't go on by itself."""
         self._tell(

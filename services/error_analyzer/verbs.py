@@ -154,10 +154,16 @@ def stood(group: db.ErrorGroup, change_id: str) -> tuple[Standing, db.ErrorRepor
     for number, report in enumerate(reports):
         if report.attempt_id == change_id:
             before = reports[number + 1] if number + 1 < len(reports) else db.ErrorReport()
-            # Which step it had then is not known, nor needed: the change was made.
-            return Standing(before.status or "new", before.commit), before
-    step = _STEPS.get(group.step.kind, Step.NONE)
-    return Standing(group.status or "new", group.report.commit, step), group.report
+            return Standing(before.status or "new", before.commit, followed=True), before
+    standing = Standing(
+        group.status or "new",
+        group.report.commit,
+        _STEPS.get(group.step.kind, Step.NONE),
+        # Who holds it is not told: what is under a lease now, artist_db itself lets nobody change.
+        begun=bool(group.step.attempt_id),
+        postponed=group.step.postponements > 0,
+    )
+    return standing, group.report
 
 
 def change_request(

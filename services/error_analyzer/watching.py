@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -67,26 +68,34 @@ class Watching:
         sequence = await self._begin(request)
         yield pb.WatchErrorsResponse(sequence=sequence)
         told_at = heard_at = time.monotonic()
+        page: deque[db.ErrorReport] = deque()
+        groups: dict[str, db.ErrorGroup | None] = {}
+        full = False
         while not self._closing.is_set():
-            more = False
+            # One report at a time: a page may be 100 calls, and whoever watches hears of each at once.
+            group, away = None, False
             try:
-                reports = await self._reports(sequence)
-                # All at once: what was told can't be taken back where the next one is not to be had.
-                groups = [await self._group(report, wanted) for report in reports]
+                if not page:
+                    page.extend(await self._reports(sequence))
+                    groups.clear()
+                    full = len(page) == PAGE
+                if page:
+                    group = await self._group(page[0], wanted, groups)
             except AppError as error:
+                away = True
                 if not _passes(error) or time.monotonic() - heard_at > PATIENCE_S:
                     raise
             else:
-                heard_at, more = time.monotonic(), len(reports) == PAGE
-                for report, group in zip(reports, groups, strict=True):
-                    sequence = report.sequence
-                    if group is not None:
-                        told_at = time.monotonic()
-                        yield pb.WatchErrorsResponse(sequence=sequence, group=group)
+                heard_at = time.monotonic()
+                if page:
+                    sequence = page.popleft().sequence
+                if group is not None:
+                    told_at = time.monotonic()
+                    yield pb.WatchErrorsResponse(sequence=sequence, group=group)
             if time.monotonic() - told_at >= HEARTBEAT_S:
                 told_at = time.monotonic()
                 yield pb.WatchErrorsResponse(sequence=sequence)
-            if not more:
+            if away or not (page or full):
                 await self._news.wait(self._closing, most_s=POLL_S)
 
     async def _begin(self, request: pb.WatchErrorsRequest) -> int:
@@ -103,25 +112,38 @@ class Watching:
         call = self._artist_db.ListErrorReports(request, timeout=deadline_s(CALL_TIMEOUT_S))
         return (await asked(call)).reports
 
-    async def _group(self, report: db.ErrorReport, wanted: Filter) -> db.ErrorGroup | None:
-        """The group as this report left it; None where nobody wants to hear of it, or it is gone."""
+    async def _group(
+        self, report: db.ErrorReport, wanted: Filter, groups: dict[str, db.ErrorGroup | None]
+    ) -> db.ErrorGroup | None:
+        """The group as this report left it; None where nobody wants to hear of it, or it is gone.
+
+        `groups`: those that were read for this page, by the fingerprints of their reports.
+        """
         if not wanted.status(report):
             return None
-        request = db.GetErrorGroupRequest(fingerprint=report.fingerprint)
+        if report.fingerprint not in groups:
+            groups[report.fingerprint] = await self._read(report.fingerprint)
+        known = groups[report.fingerprint]
+        if known is None or not wanted.group(known):
+            return None
+        group = db.ErrorGroup()
+        group.CopyFrom(known)
+        group.status = report.status
+        group.report.CopyFrom(report)
+        return group
+
+    async def _read(self, fingerprint: str) -> db.ErrorGroup | None:
+        """The group as it is now, without what no watch tells; None where it is gone."""
+        request = db.GetErrorGroupRequest(fingerprint=fingerprint)
         try:
             answer = await asked(self._artist_db.GetErrorGroup(request, timeout=deadline_s(CALL_TIMEOUT_S)))
         except RemoteError as error:
             if error.remote_reason == "ERROR_REASON_NOT_FOUND":
                 return None
             raise
-        group = answer.group
-        if not wanted.group(group):
-            return None
         for name in ("samples", "hours", "history", "step"):
-            group.ClearField(name)
-        group.status = report.status
-        group.report.CopyFrom(report)
-        return group
+            answer.group.ClearField(name)
+        return answer.group
 
 
 def _passes(error: AppError) -> bool:

@@ -89,15 +89,27 @@ def test_the_error_dashboard_shows_the_diagnosis_and_the_diff_of_a_report(bed: B
     board = next(board for board in BOARDS if board.uid == "aiartist-errors")
     values = _values(bed, board)
     (fingerprint,) = values["group"]
-    report = ErrorReport(fingerprint=fingerprint, status="fix_suggested", cause="No table.", diff="-a\n+b\n")
+    report = ErrorReport(
+        fingerprint=fingerprint,
+        status="fix_suggested",
+        cause="No table.",
+        severity="high",
+        reason="proven",
+        diff="-a\n+b\n",
+        test_code="def test_it(): ...",
+        branch=f"autofix/{fingerprint}",
+    )
     with grpc.insecure_channel(bed.artist_db_addr) as channel:
         ArtistDbServiceStub(channel).SaveErrorReport(SaveErrorReportRequest(report=report), timeout=10)
     panels = {panel.title: panel for panel in board.panels}
-    (diagnosis,) = asyncio.run(bed.rows(_text(panels["Diagnosis"], bed, values)))
+    # Before it came the report that a new group begins with.
+    diagnosis, *_ = asyncio.run(bed.rows(_text(panels["Diagnosis"], bed, values)))
     (fix,) = asyncio.run(bed.rows(_text(panels["Diff"], bed, values)))
     (group,) = asyncio.run(bed.rows(_text(panels["What it is"], bed, values)))
     assert (diagnosis["status"], diagnosis["cause"]) == ("fix_suggested", "No table.")
-    assert fix["diff"] == "-a\n+b\n"
+    assert (diagnosis["severity"], diagnosis["reason"]) == ("high", "proven")
+    assert (fix["diff"], fix["test"]) == ("-a\n+b\n", "def test_it(): ...")
+    assert fix["branch"] == f"autofix/{fingerprint}"
     assert group["status"] == "fix_suggested"
 
 

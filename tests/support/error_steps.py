@@ -34,6 +34,8 @@ class Helpers:
 
     digest_is: str = "d1"
     analysis: Analysis | Exception = ANALYSIS
+    base: Exception | None = None
+    """Why nothing can be proven."""
     suggestion: Suggestion | Exception = SUGGESTION
     checked: Fix | Exception = FIX
     proof: Proof | Exception = field(default_factory=lambda: Proof("1 passed"))
@@ -57,6 +59,10 @@ class Helpers:
         self.feedback.append(feedback)
         return _or_raise(self.suggestion)
 
+    async def ready(self) -> None:
+        if self.base is not None:
+            raise self.base
+
     async def check(self, suggestion: Suggestion) -> Fix:
         return _or_raise(self.checked)
 
@@ -69,7 +75,7 @@ class Helpers:
         return COMMIT
 
     async def apply(self, fingerprint: str, commit: str) -> str:
-        self.asked.append(f"apply {commit}")
+        self.asked.append(f"apply {fingerprint} {commit}")
         return _or_raise(self.applied)
 
     async def revert(self, commit: str, *, message: str) -> str:
@@ -134,6 +140,7 @@ def task(
     reason: str = "",
     errors: tuple[int, int] = (0, 0),
     applied_ago: timedelta | None = None,
+    postponements: int = 0,
 ) -> Task:
     """A step in hand. `errors`: those since the fix, and those of the day before it."""
     newest = newest or db.ErrorReport(status="new", fingerprint=FINGERPRINT)
@@ -150,7 +157,14 @@ def task(
             status=newest.status,
             report=newest,
             history=history,
-            step=db.ErrorStep(kind=kind, attempt_id="try1", forced=forced, tries=tries, reason=reason),
+            step=db.ErrorStep(
+                kind=kind,
+                attempt_id="try1",
+                forced=forced,
+                tries=tries,
+                reason=reason,
+                postponements=postponements,
+            ),
         ),
         errors_since_fix=errors[0],
         errors_before_fix=errors[1],

@@ -27,6 +27,8 @@ class Party:
     """Its number; 0: it has no report of its own."""
     stays: bool
     """True: the others are merged into this one."""
+    settled: bool = False
+    """True: there is no reason to look at it again by itself."""
 
 
 def mentioned(changes: Iterable[GroupChange]) -> list[str]:

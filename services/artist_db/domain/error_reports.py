@@ -7,12 +7,13 @@ from services.artist_db.domain.checks import Checks
 from services.artist_db.domain.errors import check_fingerprint
 
 NEW = "new"
+FIX_SUGGESTED = "fix_suggested"
 FIX_APPLIED = "fix_applied"
 STATUSES = (
     NEW,
     "analyzed",
     "analysis_failed",
-    "fix_suggested",
+    FIX_SUGGESTED,
     "fix_attempted",
     "fix_failed",
     FIX_APPLIED,
@@ -20,7 +21,7 @@ STATUSES = (
     "ignored",
     "reverted",
 )
-SETTLED = ("ignored", FIX_APPLIED, "reverted")
+SETTLED = ("ignored", "fix_attempted", FIX_APPLIED, "reverted")
 """Statuses in which a new release of the code is no reason to look again."""
 SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -44,6 +45,14 @@ _MOST = {
 """Characters of each text, at most."""
 _MOST_OF_EVIDENCE = {"source": 1_000, "text": 4_000, "note": 4_000}
 _DIGEST = re.compile(r"[0-9a-f]{64}|")
+
+
+def settled(status: str, commit: str) -> bool:
+    """Whether a new release of the code is no reason to look again at a group whose newest report says this.
+
+    A suggested fix that has a commit is proven: a person decides about it.
+    """
+    return status in SETTLED or (status == FIX_SUGGESTED and commit != "")
 
 
 def check_report(checks: Checks, report: ErrorReport) -> None:

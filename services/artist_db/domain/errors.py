@@ -13,6 +13,8 @@ KEPT_SAMPLES = 10
 """Newest occurrences that a group keeps."""
 KEPT_VERSIONS = 20
 """Newest releases of the code that a group keeps."""
+KEPT_DAYS = 35
+"""For so long hours and attempts are kept."""
 MAX_COUNT = 10**9
 MAX_TITLE = 4_000
 MAX_EXCEPTION_TYPE = 1_000

@@ -52,6 +52,8 @@ async def current(connection: Connection, fingerprint: str) -> pb.ErrorGroup:
                 attempt_id=step["attempt_id"],
                 tries=step["tries"],
                 reason=step["reason"],
+                takeovers=step["takeovers"],
+                postponements=step["postponements"],
             )
         )
         group.step.due_at.FromDatetime(step["due_at"])

@@ -123,6 +123,8 @@ class ErrorStepRpcs(Room):
                 await _let_go(connection, request, fingerprint, step)
             if request.HasField("report"):
                 await error_reports.save(connection, fingerprint, request.report)
+            if step["kind"] == Kind.WATCH and not request.goes_on and not request.HasField("next"):
+                await store.keep_fix(connection, fingerprint)
             return pb.FinishErrorStepResponse(group=await current(connection, fingerprint))
 
         return await self._change(request, pb.FinishErrorStepResponse, finish)

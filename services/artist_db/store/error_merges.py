@@ -7,7 +7,7 @@ means the same group until the end of the transaction.
 from collections.abc import Sequence
 
 from services.artist_db.domain.error_merges import Party, speaker
-from services.artist_db.domain.error_reports import NEW, SETTLED
+from services.artist_db.domain.error_reports import NEW, settled
 from services.artist_db.domain.error_steps import Kind
 from services.artist_db.domain.errors import KEPT_VERSIONS
 from services.chassis.database import Connection
@@ -19,9 +19,10 @@ RESOLVED = "coalesce((SELECT target FROM error_aliases WHERE fingerprint = $1), 
 """The fingerprint of the group that `$1` stands for, in SQL."""
 
 _PARTIES = """
-SELECT g.fingerprint, coalesce(r.status, $2) AS status, coalesce(r.id, 0) AS newest_report
+SELECT g.fingerprint, coalesce(r.status, $2) AS status, coalesce(r.id, 0) AS newest_report,
+       coalesce(r.commit, '') AS commit
 FROM error_groups g LEFT JOIN LATERAL (
-    SELECT id, status FROM error_reports
+    SELECT id, status, commit FROM error_reports
     WHERE fingerprint = g.fingerprint AND NOT merged ORDER BY id DESC LIMIT 1
 ) r ON true
 WHERE g.fingerprint = ANY($1)
@@ -56,6 +57,16 @@ FROM (
     FROM error_groups WHERE fingerprint = ANY($2)
 ) AS parts
 WHERE g.fingerprint = $1
+"""
+
+# $1 the group that speaks, $2 the others: errors around its fix are those of other groups than these now.
+_LEAVE_OUT = """
+UPDATE error_fixes AS fix SET errors_in_hour = greatest(0, errors_in_hour - (
+    SELECT coalesce(sum(count), 0) FROM error_hours AS h
+    WHERE h.fingerprint = ANY($2) AND h.hour = date_trunc('hour', fix.applied_at, 'UTC')
+      AND h.service = ANY (fix.services)
+))
+WHERE fingerprint = $1
 """
 
 # $1 the group that stays, $2 the others.
@@ -104,7 +115,13 @@ async def merge(connection: Connection, target: str, parts: Sequence[str]) -> bo
     """
     rows = await connection.fetch(_PARTIES, [target, *parts], NEW)
     parties = [
-        Party(row["fingerprint"], row["status"], row["newest_report"], row["fingerprint"] == target)
+        Party(
+            row["fingerprint"],
+            row["status"],
+            row["newest_report"],
+            row["fingerprint"] == target,
+            settled=settled(row["status"], row["commit"]),
+        )
         for row in rows
     ]
     known = [party.fingerprint for party in parties if not party.stays]
@@ -133,6 +150,7 @@ async def _let_speak(connection: Connection, speaks: Party, parties: Sequence[st
         "UPDATE error_attempts SET counted = false WHERE fingerprint = ANY($1) AND counted", silent
     )
     await connection.execute("DELETE FROM error_fixes WHERE fingerprint = ANY($1)", silent)
+    await connection.execute(_LEAVE_OUT, speaks.fingerprint, silent)
 
 
 async def _move_step(connection: Connection, target: str, parts: Sequence[str], speaks: Party) -> None:
@@ -146,7 +164,7 @@ async def _move_step(connection: Connection, target: str, parts: Sequence[str], 
         await connection.execute(
             f"UPDATE {table} SET fingerprint = $1 WHERE fingerprint = $2", target, speaks.fingerprint
         )
-    if speaks.status not in SETTLED and any(row["kind"] == Kind.ANALYZE for row in waiting):
+    if not speaks.settled and any(row["kind"] == Kind.ANALYZE for row in waiting):
         await connection.execute(
             "INSERT INTO error_steps (fingerprint, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             target,

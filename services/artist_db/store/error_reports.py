@@ -1,11 +1,12 @@
 """Reports about error groups, numbered in the order of their commits, and the fixes that they tell of."""
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from aiartist.artist_db.v1.artist_db_pb2 import ErrorReport
 from services.artist_db.domain.error_reports import FIX_APPLIED, NEW
+from services.artist_db.store import error_steps
 from services.artist_db.store.query import storable
 from services.chassis.database import Connection
 
@@ -30,6 +31,7 @@ ORDER BY id {order}
 
 # Hours are whole, and a fix is not applied on the hour: of that hour, what is counted by now was before it.
 # The 24 hours before begin in the middle of an hour too; of that one, as much as lies within them.
+# Of other groups: an old process that was not restarted goes on failing as before, fix or not.
 _SNAPSHOT = """
 WITH fix AS (
     SELECT fingerprint, CASE WHEN services = '{}' THEN '{""}' ELSE services END AS services,
@@ -38,6 +40,7 @@ WITH fix AS (
 ), of_hour AS (
     SELECT h.hour, sum(h.count) AS count FROM fix JOIN error_hours h
         ON h.hour >= fix.hour - interval '24 hours' AND h.hour <= fix.hour AND h.service = ANY (fix.services)
+        AND h.fingerprint <> fix.fingerprint
     GROUP BY h.hour
 )
 INSERT INTO error_fixes AS known (fingerprint, applied_at, services, errors_before, errors_in_hour)
@@ -80,28 +83,50 @@ async def begin(connection: Connection, fingerprints: Sequence[str]) -> None:
 async def save(connection: Connection, fingerprint: str, given: ErrorReport) -> None:
     """Keeps a report, from now on the newest of a group that is there. Takes `in_order`.
 
-    Of a fix that is applied now, `applied_at` is now, and what errors there were before it is kept.
+    Of a fix that is applied now, `applied_at` is now where it has none, what errors there were before it is
+    kept, and its end is due where it did not hold in code that was loaded since then.
     """
     report = ErrorReport()
     report.CopyFrom(given)
     report.ClearField("created_at")
     report.ClearField("sequence")
     report.fingerprint = fingerprint
-    if report.status == FIX_APPLIED:
-        if not report.HasField("applied_at"):
-            report.applied_at.FromDatetime(await connection.fetchval("SELECT now()"))
-        await connection.execute(_SNAPSHOT, fingerprint, report.applied_at.ToDatetime(UTC))
+    if report.status == FIX_APPLIED and not report.HasField("applied_at"):
+        report.applied_at.FromDatetime(await connection.fetchval("SELECT now()"))
+    applied_at = report.applied_at.ToDatetime(UTC) if report.HasField("applied_at") else None
+    if (
+        report.status == FIX_APPLIED
+        and applied_at is not None
+        and await _is_new_fix(connection, fingerprint, applied_at)
+    ):
+        await connection.execute(_SNAPSHOT, fingerprint, applied_at)
+        await error_steps.revert_what_came_back(connection, fingerprint, applied_at)
     await in_order(connection)
     await connection.execute(
         """
-        INSERT INTO error_reports (fingerprint, status, body, severity, cause) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO error_reports (fingerprint, status, body, severity, cause, commit, applied_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         fingerprint,
         report.status,
         report.SerializeToString(),
         report.severity,
         storable(report.cause),
+        storable(report.commit),
+        applied_at,
     )
+
+
+async def _is_new_fix(connection: Connection, fingerprint: str, applied_at: datetime) -> bool:
+    """False where the group's newest report tells of the same fix: one that was kept stays kept."""
+    newest = await connection.fetchrow(
+        """
+        SELECT status, applied_at FROM error_reports
+        WHERE fingerprint = $1 AND NOT merged ORDER BY id DESC LIMIT 1
+        """,
+        fingerprint,
+    )
+    return newest is None or (newest["status"], newest["applied_at"]) != (FIX_APPLIED, applied_at)
 
 
 async def history(connection: Connection, fingerprint: str, *, but: int) -> list[Any]:

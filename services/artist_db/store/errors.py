@@ -10,14 +10,12 @@ from typing import Any
 
 from services.artist_db.domain.error_merges import Plan, mentioned, planned
 from services.artist_db.domain.error_reports import NEW
-from services.artist_db.domain.errors import KEPT_SAMPLES, KEPT_VERSIONS, GroupChange
+from services.artist_db.domain.errors import KEPT_DAYS, KEPT_SAMPLES, KEPT_VERSIONS, GroupChange
 from services.artist_db.store import error_merges, error_reports, error_steps, error_templates
 from services.artist_db.store.error_merges import RESOLVED
 from services.artist_db.store.query import Query, storable
 from services.chassis.database import Connection
 
-KEPT_DAYS = 35
-"""For so long hours are kept."""
 SHOWN_HOURS = 72
 _SWEPT = 500
 """Old hours that are deleted at once: more than come at once, so that none stay."""
@@ -243,6 +241,7 @@ async def _add_hours(connection: Connection, changes: Sequence[GroupChange]) -> 
     )
     if any(row["is_new"] for row in rows):
         await sweep(connection)
+        await error_steps.sweep(connection)
 
 
 async def sweep(connection: Connection) -> None:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.chassis.redaction import redact, redact_fields
 from services.error_analyzer.grouping.events import Batch, Event, Hour, Occurrences, Sample, TracedFrame
@@ -24,6 +24,7 @@ MAX_CODE_VERSIONS = 20
 # Redaction reads no more than this of one text; the rest is never stored.
 _MAX_READ = 65_536
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 _JUST_NOW = datetime.max.replace(tzinfo=UTC)
 
 
@@ -36,12 +37,17 @@ class _Found:
 
 
 def group_events(
-    events: Sequence[Event], miner: TemplateMiner | None = None, *, now: datetime | None = None
+    events: Sequence[Event],
+    miner: TemplateMiner | None = None,
+    *,
+    now: datetime | None = None,
+    settle_s: float = 0.0,
 ) -> Batch:
     """Redacts and groups a batch; groups stand in the order of their first event.
 
     The same events and the same knowledge of the miner give the same batch in every process. Without a
     miner no word is free. now: the hour of events that have no time; code is never newer than that.
+    settle_s: seconds that are taken off the time of an event of which nobody knows when its process started.
     """
     miner = miner or TemplateMiner()
     now = now or datetime.now(UTC)
@@ -60,7 +66,7 @@ def group_events(
     _merge(groups, absorbed)
     return Batch(
         [_now_in(fingerprint, absorbed) for fingerprint in placed],
-        [_occurrences(found, now) for found in groups.values()],
+        [_occurrences(found, now, timedelta(seconds=settle_s)) for found in groups.values()],
     )
 
 
@@ -77,7 +83,7 @@ def _now_in(fingerprint: str, absorbed: Mapping[str, str]) -> str:
     return fingerprint
 
 
-def _occurrences(found: _Found, now: datetime) -> Occurrences:
+def _occurrences(found: _Found, now: datetime, settle: timedelta) -> Occurrences:
     events = [event for event, _ in found.events]
     hours = Counter(
         (min(event.time or now, now).replace(minute=0, second=0, microsecond=0), event.service)
@@ -90,8 +96,16 @@ def _occurrences(found: _Found, now: datetime) -> Occurrences:
         samples=[_sample(event, fault) for event, fault in _telling(found.events)],
         hours=[Hour(begins, service, count) for (begins, service), count in sorted(hours.items())],
         code_versions=[_readable(version)[:MAX_LINE] for version in list(versions)[-MAX_CODE_VERSIONS:]],
-        code_as_of=max(min(event.process_started_at or event.time or now, now) for event in events),
+        code_as_of=max(_code_as_of(event, now, settle) for event in events),
     )
+
+
+def _code_as_of(event: Event, now: datetime, settle: timedelta) -> datetime:
+    """When the code that failed had been loaded, at the latest."""
+    if event.process_started_at is not None:
+        return min(event.process_started_at, now)
+    happened = min(event.time or now, now)
+    return happened - min(settle, happened - _FIRST_MOMENT)
 
 
 def _telling(events: Sequence[tuple[Event, Fault]]) -> list[tuple[Event, Fault]]:

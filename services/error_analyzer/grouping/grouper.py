@@ -55,19 +55,22 @@ class _Grouped:
 
 
 class Grouper:
-    """The miner of this process and the batches that it groups."""
+    """The miner of this process and the batches that it groups. `settle_s`: see group_events."""
 
     def __init__(
         self,
         artist_db: ArtistDbServiceStub,
         *,
+        settle_s: float = 0.0,
         miner: TemplateMiner | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._artist_db = artist_db
+        self._settle_s = settle_s
         self._miner = miner or TemplateMiner()
         self._clock = clock
         self._grouping = asyncio.Lock()
+        """Held while a thread may be in the miner."""
         self._learn_at = 0.0
         self._learned = False
         self._sequence = 0
@@ -83,13 +86,9 @@ class Grouper:
         before, as far as this process remembers, else such a batch counts as another one.
         """
         stored_as = self._stored_as(request)
-        async with self._grouping:
-            await self._learn()
-            grouped = self._unrecorded.get(stored_as)
-            if grouped is None:
-                # Regular expressions over megabytes: not on the loop.
-                grouped = await asyncio.to_thread(self._grouped, request, stored_as)
-            self._keep(stored_as, grouped)
+        await self._grouping.acquire()
+        # A thread can't be stopped: where the caller gives up, it goes on and keeps the lock until it ends.
+        grouped = await asyncio.shield(asyncio.create_task(self._group(request, stored_as)))
         call = self._artist_db.RecordErrors(grouped.record, timeout=deadline_s(CALL_TIMEOUT_S))
         try:
             response = await asked(call, request_id=request.request_id)
@@ -99,6 +98,19 @@ class Grouper:
         self._drop(stored_as)
         await self._absorbed(grouped.batch)
         return Recorded(grouped.batch, response.new_fingerprints)
+
+    async def _group(self, request: pb.IngestErrorsRequest, stored_as: str) -> _Grouped:
+        """Releases the lock, which the caller acquired. What comes of it is kept for a repeat."""
+        try:
+            await self._learn()
+            grouped = self._unrecorded.get(stored_as)
+            if grouped is None:
+                # Regular expressions over megabytes: not on the loop.
+                grouped = await asyncio.to_thread(self._grouped, request, stored_as)
+            self._keep(stored_as, grouped)
+            return grouped
+        finally:
+            self._grouping.release()
 
     async def _absorbed(self, batch: Batch) -> None:
         """What these groups absorb, artist_db has heard of."""
@@ -121,7 +133,7 @@ class Grouper:
 
     def _grouped(self, request: pb.IngestErrorsRequest, stored_as: str) -> _Grouped:
         events = [event_of(event) for event in request.events]
-        batch = group_events(events, self._miner, now=datetime.now(UTC))
+        batch = group_events(events, self._miner, now=datetime.now(UTC), settle_s=self._settle_s)
         record = db.RecordErrorsRequest(
             request_id=stored_as, occurrences=map(occurrences_to_proto, batch.occurrences)
         )

@@ -30,6 +30,10 @@ WATCH_EVERY_S = 30.0
 LEAST_RISE = 20
 """Errors since a fix below which nothing counts as a rise."""
 DAY_S = 86_400.0
+LEAST_LOOK_BACK_S = 3_600.0
+MOST_SILENCES = 5
+"""So often an attempt is postponed because models did not answer: they may have been paid each time."""
+BRANCHES = "autofix/"
 UNAVAILABLE_RETRY_S = 600.0
 """Seconds until a repair is tried again that could not be tried, through no fault of the fix."""
 
@@ -55,6 +59,8 @@ class Engineer(Protocol):
 
 class Workshop(Protocol):
     """See services.error_analyzer.repair."""
+
+    async def ready(self) -> None: ...
 
     async def check(self, suggestion: Suggestion) -> Fix: ...
 
@@ -126,6 +132,8 @@ class Desk:
             metrics.ANALYSES.labels("unchanged").inc()
             if task.group.status != "new":
                 return Outcome()
+            if (waiting := _put_aside(task)) is not None and waiting.subject_digest == digest:
+                return Outcome(reports.fixed_before(task, waiting))
             report = reports.explained_before(task, known)
             return Outcome(report, self._fix_follows(report, tries=0))
         try:
@@ -135,7 +143,7 @@ class Desk:
             return Outcome(reports.unexplained(task, str(error), digest, error.asked))
         except ModelsSilent as error:
             metrics.ANALYSES.labels("analysis_failed").inc()
-            again = task.postponed(error.retry_after_s, str(error))
+            again = self._again(task, error)
             if task.report.status == "analysis_failed" and task.report.attempt_id == task.step.attempt_id:
                 return Outcome(next=again)
             return Outcome(reports.unexplained(task, str(error), "", error.asked), again)
@@ -151,6 +159,9 @@ class Desk:
         engineer, workshop = self._engineer, self._workshop
         if engineer is None or workshop is None or self._policy.mode == "off":
             raise RepairUnavailable("fixes can't be tried here: the mode is off, or no repository is set")
+        if self._policy.mode != "suggest":
+            # Before a model is paid for what could not be proven.
+            await workshop.ready()
         try:
             suggestion = await engineer.suggest(
                 task.group, task.report, attempt_id=task.step.attempt_id, feedback=_feedback(task)
@@ -159,7 +170,7 @@ class Desk:
             return self._not_fixed(task, reports.without_fix(task, "fix_failed", str(error), error.asked))
         except ModelsSilent as error:
             metrics.FIXES.labels("failed").inc()
-            again = task.postponed(error.retry_after_s, str(error))
+            again = self._again(task, error)
             if task.report.status == "fix_failed" and task.report.attempt_id == task.step.attempt_id:
                 return Outcome(next=again)
             return Outcome(reports.without_fix(task, "fix_failed", str(error), error.asked), again)
@@ -199,7 +210,7 @@ class Desk:
             )
             return Outcome(report, task.postponed(UNAVAILABLE_RETRY_S, str(error)))
         metrics.FIXES.labels("proven").inc()
-        branch = f"autofix/{task.group.fingerprint}"
+        branch = f"{BRANCHES}{task.group.fingerprint}"
         report = reports.proven(task, suggestion, fix, proof, commit, branch)
         if self._policy.mode == "apply" and task.group.exception_type in self._policy.classes:
             return Outcome(report, Next(_Kind.KIND_APPLY, reason="its class is allowed by name"))
@@ -211,7 +222,10 @@ class Desk:
             raise RepairUnavailable("fixes are not applied here: the mode is not apply")
         try:
             async with self._repository:
-                commit = await self._workshop.apply(task.group.fingerprint, task.report.commit)
+                # A group may have become a part of another one since: the branch has the fix's own name.
+                fingerprint = task.report.branch.removeprefix(BRANCHES) or task.group.fingerprint
+                commit = await self._workshop.apply(fingerprint, task.report.commit)
+                landed_at = task.now()
         except FixFailed as error:
             # Proven it is; where it does not fit into what has changed since, that is told by a log.
             status = "fix_failed" if error.log else "fix_suggested"
@@ -223,7 +237,8 @@ class Desk:
         report = reports.changed(
             task, "fix_applied", task.step.reason or "an operator said so", commit=commit
         )
-        report.ClearField("applied_at")
+        # Not when it is reported: what was started in between runs the fix, too.
+        report.applied_at.FromDatetime(landed_at)
         return Outcome(report, Next(_Kind.KIND_WATCH, self._until_next_look()), self._teller.fix_applied)
 
     async def watch(self, task: Task) -> Outcome:
@@ -231,7 +246,8 @@ class Desk:
         claimed = task.claimed
         applied_at = task.report.applied_at.ToDatetime(tzinfo=UTC)
         watched_s = (claimed.now.ToDatetime(tzinfo=UTC) - applied_at).total_seconds()
-        usual = claimed.errors_before_fix * watched_s / DAY_S
+        # Errors come in bursts: what an hour usually has may come in its first minute.
+        usual = claimed.errors_before_fix * max(watched_s, LEAST_LOOK_BACK_S) / DAY_S
         if claimed.errors_since_fix >= max(LEAST_RISE, self._policy.rise * usual):
             reason = (
                 f"errors have risen: {claimed.errors_since_fix:,} in the {_long(watched_s)} since it was "
@@ -275,6 +291,11 @@ class Desk:
         applied = task.step.kind in (_Kind.KIND_WATCH, _Kind.KIND_REVERT)
         return self._for_a_person(reports.changed(task, "fix_applied" if applied else "fix_failed", reason))
 
+    def _again(self, task: Task, error: ModelsSilent) -> Next | None:
+        if task.step.postponements >= MOST_SILENCES:
+            return None
+        return task.postponed(error.retry_after_s, str(error))
+
     def _for_a_person(self, report: db.ErrorReport, then: Next | None = None) -> Outcome:
         return Outcome(report, then, lambda group: self._teller.needs_a_person(group, report.reason))
 
@@ -302,12 +323,23 @@ def _known(task: Task, digest: str) -> db.ErrorReport | None:
     return None
 
 
-def _feedback(task: Task) -> str:
-    """What was wrong with the try before; the same after a crash in the middle of this one."""
+def _put_aside(task: Task) -> db.ErrorReport | None:
+    """The fix that waited when somebody put the group aside."""
     for report in task.reports():
-        if report.attempt_id != task.step.attempt_id:
-            failed = report.status in ("fix_failed", "fix_skipped_invalid")
-            return "\n".join(filter(None, (report.reason, report.proof))) if failed else ""
+        if report.status not in ("new", "ignored", ""):
+            return report if report.status == "fix_suggested" else None
+    return None
+
+
+def _feedback(task: Task) -> str:
+    """What was wrong with the fix before; the same after a crash in the middle of this try."""
+    for report in task.reports():
+        if report.attempt_id == task.step.attempt_id:
+            continue
+        if report.status == "reverted":
+            return f"it was applied, and had to be taken out: {report.reason}\n{report.diff}"
+        if report.status in ("fix_failed", "fix_skipped_invalid"):
+            return "\n".join(filter(None, (report.reason, report.proof)))
     return ""
 
 

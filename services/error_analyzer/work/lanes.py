@@ -10,7 +10,7 @@ from services.error_analyzer.work.worker import Lane
 _Kind = db.ErrorStep.Kind
 
 
-def lanes(desk: Desk, *, analyses: bool, repairs: bool) -> list[Lane]:
+def lanes(desk: Desk, *, analyses: bool, repairs: bool, applies: bool) -> list[Lane]:
     """Those that this process works in; steps of the others wait for one that does."""
     handlers: Mapping[int, Callable[[Task], Awaitable[Outcome]]] = {
         _Kind.KIND_APPLY: desk.apply,
@@ -26,6 +26,6 @@ def lanes(desk: Desk, *, analyses: bool, repairs: bool) -> list[Lane]:
         made.append(Lane("analyses", [_Kind.KIND_ANALYZE], desk.analyze, desk.analysis_broke))
     if repairs:
         made.append(Lane("fixes", [_Kind.KIND_FIX], desk.fix, desk.fix_broke))
-        kinds = [_Kind.KIND_APPLY, _Kind.KIND_WATCH, _Kind.KIND_REVERT]
-        made.append(Lane("applied fixes", kinds, applied, desk.fix_broke))
+        kinds = [_Kind.KIND_WATCH, _Kind.KIND_REVERT, *([_Kind.KIND_APPLY] if applies else [])]
+        made.append(Lane("applied fixes", kinds, applied, desk.fix_broke, finishes=True))
     return made

@@ -1,7 +1,9 @@
 """What comes of a step: a report, what follows, or neither."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 
@@ -33,6 +35,7 @@ class Task:
     """A step that this process holds, and its group."""
 
     claimed: db.ClaimErrorStepResponse
+    claimed_at: float = field(default_factory=time.monotonic)
 
     @property
     def group(self) -> db.ErrorGroup:
@@ -50,6 +53,10 @@ class Task:
     def reports(self) -> list[db.ErrorReport]:
         """All its reports, newest first."""
         return [self.report, *self.group.history]
+
+    def now(self) -> datetime:
+        """What time it is, by the database's clock."""
+        return self.claimed.now.ToDatetime(tzinfo=UTC) + timedelta(seconds=time.monotonic() - self.claimed_at)
 
     def postponed(self, in_s: float, reason: str) -> Next:
         return Next(self.step.kind, in_s, postponed=True, reason=reason)

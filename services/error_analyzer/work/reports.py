@@ -9,6 +9,9 @@ from services.error_analyzer.work.outcome import Task
 
 MAX_REASON = 2_000
 MAX_PROOF = 8_000
+MAX_DIFF = MAX_CODE = 100_000
+MAX_EXPLANATION = 10_000
+"""What a report shows of a suggestion; one that is longer is invalid."""
 _OF_THE_MOMENT = ("created_at", "sequence", "cost_micro_usd", "models", "by", "reason", "attempt_id")
 _OF_A_FIX = (
     "diff",
@@ -56,12 +59,17 @@ def explained_before(task: Task, known: db.ErrorReport) -> db.ErrorReport:
     return _made(task, Asked(), report)
 
 
+def fixed_before(task: Task, known: db.ErrorReport) -> db.ErrorReport:
+    """A fix that waited for a person before the group was put aside."""
+    return _made(task, Asked(), _like(known, "fix_suggested", reason=known.reason))
+
+
 def suggested(task: Task, status: str, suggestion: Suggestion, reason: str = "") -> db.ErrorReport:
     """A fix as the engineer wrote it, whatever became of it."""
     report = _like(task.report, status, reason=reason)
     _clear(report, _OF_A_FIX)
-    report.diff, report.explanation = suggestion.diff, suggestion.explanation
-    report.test_path, report.test_code = suggestion.test_path, suggestion.test_code
+    report.diff, report.explanation = suggestion.diff[:MAX_DIFF], suggestion.explanation[:MAX_EXPLANATION]
+    report.test_path, report.test_code = suggestion.test_path[:500], suggestion.test_code[:MAX_CODE]
     return _made(task, suggestion.asked, report)
 
 

@@ -26,6 +26,8 @@ POLL_S = 3.0
 """What is due in this process already is told by News."""
 LEASE_S = 60.0
 RENEW_S = 15.0
+MOST_TAKEOVERS = 2
+"""An attempt that was taken over so often is tried once more, and never again."""
 _MOST_TRIES_TO_FINISH = 20
 
 Handler = Callable[[Task], Awaitable[Outcome]]
@@ -40,6 +42,8 @@ class Lane:
     kinds: Sequence[db.ErrorStep.Kind.ValueType]
     handle: Handler
     failed: Callable[[Task, str], Outcome]
+    finishes: bool = False
+    """True: what is under way at `closing` is done to its end, for it changes a repository."""
 
 
 class LostLease(Exception):
@@ -76,6 +80,8 @@ class Worker:
                 away.over()
             if task is None:
                 await self._news.wait(self._closing, most_s=POLL_S)
+            elif lane.finishes:
+                await self._do(lane, task)
             elif not await self._until_closing(self._do(lane, task)):
                 await self._hand_back(task)
 
@@ -122,8 +128,8 @@ class Worker:
         try:
             outcome = await self._under_lease(lane, task)
             await self.keep(task, outcome)
-        except LostLease:
-            _log.warning("a step was taken over by another process", kind=kind, error=task.group.fingerprint)
+        except LostLease as error:
+            _log.warning("a step was lost", kind=kind, error=task.group.fingerprint, detail=str(error))
         except grpc.aio.AioRpcError as error:
             # What artist_db does not take now it would not take later either.
             _log.error(
@@ -152,6 +158,8 @@ class Worker:
                     await doing
 
     async def _outcome(self, lane: Lane, task: Task) -> Outcome:
+        if task.step.takeovers > MOST_TAKEOVERS and not lane.finishes:
+            return lane.failed(task, f"it ended the process that worked on it, {task.step.takeovers} times")
         try:
             return await lane.handle(task)
         except RepairUnavailable as error:
@@ -192,7 +200,7 @@ class Worker:
                 if outcome.tell is not None:
                     outcome.tell(group)
                 return
-        raise LostLease
+        raise LostLease("artist_db did not take what came of it in time")
 
     async def note(self, task: Task, report: db.ErrorReport) -> None:
         """Keeps a report while the step goes on."""
@@ -222,6 +230,6 @@ def _lost_or_away(error: grpc.aio.AioRpcError) -> None:
     """LostLease where artist_db says so; the error itself where another try would not help."""
     remote = remote_error(error)
     if remote.remote_code is grpc.StatusCode.FAILED_PRECONDITION:
-        raise LostLease from error
+        raise LostLease("another process has it, or it is not to be done any more") from error
     if not remote.retryable:
         raise error

@@ -1,7 +1,10 @@
 """Batches are grouped with what all processes know, and count once, however often they come again."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -10,7 +13,7 @@ from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.error_analyzer.v1.error_analyzer_pb2 import ErrorEvent, IngestErrorsRequest
 from services.chassis.errors import DependencyUnavailable, RemoteError, RequestIdReused
-from services.error_analyzer.grouping import Grouper, grouper
+from services.error_analyzer.grouping import Batch, Grouper, group_events, grouper
 from services.error_analyzer.grouping.digest import line_fingerprint
 from tests.support.error_store import MemoryErrorStore, error_store, real_error_store
 
@@ -139,3 +142,54 @@ async def test_hours_versions_and_the_age_of_the_code_are_recorded(
     assert list(occurrences.code_versions) == ["1.0", "1.1"]
     assert occurrences.code_as_of.ToDatetime(tzinfo=UTC) == noon - timedelta(days=1) + timedelta(minutes=40)
     assert (occurrences.exception_type, occurrences.template) == ("ValueError", "ValueError:")
+
+
+async def test_the_time_in_which_things_settle_is_taken_off(
+    memory: tuple[MemoryErrorStore, ArtistDbServiceStub],
+):
+    store, stub = memory
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    request = IngestErrorsRequest(events=[ErrorEvent(service="cli", message="broken")])
+    request.events[0].time.FromDatetime(noon)
+    await Grouper(stub, settle_s=90).record(request)
+    (occurrences,) = store.requests[0].occurrences
+    assert occurrences.code_as_of.ToDatetime(tzinfo=UTC) == noon - timedelta(seconds=90)
+
+
+class SlowGrouping:
+    """In the place of `group_events`: waits in its thread until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.may_end = threading.Event()
+        self.batches = 0
+
+    def __call__(self, *args: Any, **options: Any) -> Batch:
+        self.batches += 1
+        self.begun.release()
+        assert self.may_end.wait(30)
+        return group_events(*args, **options)
+
+
+async def test_a_batch_that_nobody_waits_for_any_more_is_grouped_before_the_next_one(
+    memory: tuple[MemoryErrorStore, ArtistDbServiceStub], monkeypatch: pytest.MonkeyPatch
+):
+    slow = SlowGrouping()
+    monkeypatch.setattr(grouper, "group_events", slow)
+    _, stub = memory
+    one = Grouper(stub)
+    first, second = logins(NAMES[:1], "first"), logins(NAMES[1:2], "second")
+    given_up = asyncio.create_task(one.record(first))
+    assert await asyncio.to_thread(slow.begun.acquire, timeout=30)
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    next_one = asyncio.create_task(one.record(second))
+    try:
+        assert not await asyncio.to_thread(slow.begun.acquire, timeout=0.2)
+    finally:
+        slow.may_end.set()
+    assert len((await next_one).new) == 1
+    # What was grouped for nobody is not grouped again.
+    assert len((await one.record(first)).new) == 1
+    assert slow.batches == 2

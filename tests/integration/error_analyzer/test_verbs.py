@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import grpc
 import pytest
 
@@ -156,6 +157,74 @@ async def test_nobody_changes_what_is_worked_on_right_now(desk: ErrorDesk) -> No
     assert busy.remote_reason == "ERROR_REASON_WRONG_STATE"
     assert busy.metadata["state"] == "worked on right now"
     assert (await desk.read(error)).status == "new"
+
+
+async def claimed(desk: ErrorDesk, kind: db.ErrorStep.Kind.ValueType) -> db.ErrorStep:
+    """The step of that kind, which somebody now holds."""
+    claim = db.ClaimErrorStepRequest(holder="somebody", lease_ms=60_000, kinds=[kind])
+    step: db.ErrorStep = (await desk.artist_db.ClaimErrorStep(claim, timeout=CALL_S)).group.step
+    return step
+
+
+async def put_off(desk: ErrorDesk, fingerprint: str, step: db.ErrorStep) -> None:
+    """As whoever holds the step does where it can't be done now."""
+    later = db.FinishErrorStepRequest(
+        fingerprint=fingerprint,
+        attempt_id=step.attempt_id,
+        holder="somebody",
+        postponed=True,
+        next=db.ErrorStep(kind=step.kind, reason="it can't be done now"),
+        next_in_ms=600_000,
+    )
+    await desk.artist_db.FinishErrorStep(later, timeout=CALL_S)
+
+
+async def test_a_fix_whose_revert_never_works_can_be_ignored_but_not_while_it_is_tried(
+    desk: ErrorDesk,
+) -> None:
+    error = await desk.group("fix_applied", **FIX)
+    out = pb.RevertFixRequest(request_id="press-1", fingerprint=error)
+    await desk.stub.RevertFix(out, timeout=CALL_S)
+    step = await claimed(desk, Kind.KIND_REVERT)
+    busy = await refused(desk.stub.IgnoreError(ignore(error, "press-2"), timeout=CALL_S))
+    assert busy.metadata["state"] == "worked on right now"
+    await put_off(desk, error, step)
+    ignored = await desk.stub.IgnoreError(ignore(error, "press-3"), timeout=CALL_S)
+    assert (ignored.group.status, ignored.group.HasField("step")) == ("ignored", False)
+    assert ignored.group.report.commit == COMMIT
+    assert await desk.stub.IgnoreError(ignore(error, "press-3"), timeout=CALL_S) == ignored
+
+
+async def test_a_revert_that_was_put_off_is_due_at_once_where_somebody_asks_for_it(desk: ErrorDesk) -> None:
+    error = await desk.group("fix_applied", **FIX)
+    await desk.stub.RevertFix(pb.RevertFixRequest(request_id="press-1", fingerprint=error), timeout=CALL_S)
+    again = pb.RevertFixRequest(request_id="press-2", fingerprint=error, requested_by="Ana")
+    waits = await refused(desk.stub.RevertFix(again, timeout=CALL_S))
+    assert waits.metadata["state"] == "about to be reverted"
+    await put_off(desk, error, await claimed(desk, Kind.KIND_REVERT))
+    assert not (await claimed(desk, Kind.KIND_REVERT)).attempt_id
+    answer = await desk.stub.RevertFix(again, timeout=CALL_S)
+    assert answer.group.step.requested_by == "Ana"
+    assert (await claimed(desk, Kind.KIND_REVERT)).attempt_id
+    assert await desk.stub.RevertFix(again, timeout=CALL_S) == answer
+
+
+async def test_a_fix_that_somebody_began_to_apply_and_left_is_not_ignored(
+    desk: ErrorDesk, database_url: str
+) -> None:
+    error = await desk.group("fix_suggested", **FIX)
+    await desk.stub.ApplyFix(pb.ApplyFixRequest(request_id="press-1", fingerprint=error), timeout=CALL_S)
+    await claimed(desk, Kind.KIND_APPLY)
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await connection.execute("UPDATE error_steps SET lease_until = now()") == "UPDATE 1"
+    finally:
+        await connection.close()
+    left = await refused(desk.stub.IgnoreError(ignore(error, "press-2"), timeout=CALL_S))
+    assert (left.remote_reason, left.metadata["state"]) == ("ERROR_REASON_WRONG_STATE", "being fixed")
+    assert (await desk.read(error)).status == "fix_suggested"
+    await put_off(desk, error, await claimed(desk, Kind.KIND_APPLY))
+    assert (await desk.stub.IgnoreError(ignore(error, "press-3"), timeout=CALL_S)).group.status == "ignored"
 
 
 async def test_an_error_that_there_is_not_and_fields_that_are_wrong(desk: ErrorDesk) -> None:

@@ -13,9 +13,10 @@ from services.error_analyzer.domain import (
     ModelsAway,
     ModelsSilent,
     RepairUnavailable,
+    Suggestion,
     UnusableAnswer,
 )
-from tests.support.error_steps import ANALYSIS, COMMIT, FINGERPRINT, Helpers, bench, report, task
+from tests.support.error_steps import ANALYSIS, COMMIT, FINGERPRINT, NOW, Helpers, bench, report, task
 
 KIND = db.ErrorStep.Kind
 HOUR = timedelta(hours=1)
@@ -76,6 +77,21 @@ async def test_a_reopened_group_keeps_what_was_found_out_and_pays_nothing() -> N
     assert at.helpers.asked == []
 
 
+async def test_a_fix_that_waited_waits_again_when_its_group_is_taken_up_and_nothing_changed() -> None:
+    at = bench("apply")
+    waiting = report("fix_suggested", subject_digest="d1", diff="d", commit=COMMIT, reason="proven")
+    put_aside = report("ignored", subject_digest="d1", attempt_id="order1")
+    reopened = report("new", subject_digest="d1", attempt_id="order2")
+    outcome = await at.desk.analyze(task(KIND.KIND_ANALYZE, reopened, put_aside, waiting))
+    assert outcome.report is not None
+    assert (outcome.report.status, outcome.report.commit, outcome.next) == ("fix_suggested", COMMIT, None)
+    assert at.helpers.asked == []
+    at.helpers.digest_is = "d2"
+    changed = await at.desk.analyze(task(KIND.KIND_ANALYZE, reopened, put_aside, waiting))
+    assert changed.report is not None
+    assert (changed.report.status, changed.report.commit) == ("analyzed", "")
+
+
 async def test_a_reopened_group_whose_analysis_failed_is_asked_about_again() -> None:
     at = bench()
     failed = report("analysis_failed", subject_digest="d1", cause="")
@@ -102,6 +118,17 @@ async def test_models_that_do_not_answer_are_a_status_and_are_asked_again_later(
     second = await bench(helpers=helpers).desk.analyze(task(KIND.KIND_ANALYZE, first.report))
     assert second.report is None
     assert second.next == first.next
+
+
+async def test_models_that_never_answer_are_not_asked_for_ever() -> None:
+    for kind, helpers in (
+        (KIND.KIND_ANALYZE, Helpers(analysis=ModelsSilent("all timed out", 60))),
+        (KIND.KIND_FIX, Helpers(suggestion=ModelsSilent("all timed out", 60))),
+    ):
+        desk = bench(helpers=helpers).desk
+        does = desk.analyze if kind == KIND.KIND_ANALYZE else desk.fix
+        assert (await does(task(kind, report("analyzed"), postponements=4))).next is not None
+        assert (await does(task(kind, report("analyzed"), postponements=5))).next is None
 
 
 async def test_without_a_model_a_group_stays_new_and_waits() -> None:
@@ -166,6 +193,13 @@ async def test_a_second_try_is_told_what_was_wrong_with_the_first_also_after_a_c
     assert at.helpers.feedback == ["the test fails\nKeyError: 'tempo'"] * 2
 
 
+async def test_after_a_group_was_taken_up_again_the_engineer_knows_what_became_of_the_fix_before() -> None:
+    at = bench("branch")
+    gone = report("reverted", reason="it came back", diff="-a\n+b", attempt_id="long ago")
+    await at.desk.fix(task(KIND.KIND_FIX, report("analyzed"), report("new"), gone))
+    assert at.helpers.feedback == ["it was applied, and had to be taken out: it came back\n-a\n+b"]
+
+
 async def test_a_repair_that_cannot_be_made_here_waits_and_is_no_failure_of_the_fix() -> None:
     at = bench("branch", helpers=Helpers(proof=RepairUnavailable("git is missing")))
     outcome = await at.desk.fix(task(KIND.KIND_FIX, report("analyzed")))
@@ -174,6 +208,31 @@ async def test_a_repair_that_cannot_be_made_here_waits_and_is_no_failure_of_the_
     assert "git is missing" in outcome.report.reason
     assert outcome.next is not None
     assert outcome.next.postponed
+
+
+async def test_no_model_is_paid_for_a_fix_that_could_not_be_proven() -> None:
+    at = bench("branch", helpers=Helpers(base=RepairUnavailable("the project's own tests fail")))
+    with pytest.raises(RepairUnavailable):
+        await at.desk.fix(task(KIND.KIND_FIX, report("analyzed")))
+    assert at.helpers.asked == []
+    suggests = bench("suggest", helpers=at.helpers)
+    outcome = await suggests.desk.fix(task(KIND.KIND_FIX, report("analyzed")))
+    assert outcome.report is not None
+    assert outcome.report.status == "fix_suggested"
+
+
+async def test_what_a_model_wrote_is_kept_no_longer_than_a_report_may_be() -> None:
+    long = Suggestion("d" * 300_000, "t" * 2_000, "c" * 300_000, "e" * 50_000)
+    at = bench(helpers=Helpers(suggestion=long, checked=InvalidFix("it is too long")))
+    outcome = await at.desk.fix(task(KIND.KIND_FIX, report("analyzed")))
+    assert outcome.report is not None
+    kept = (
+        outcome.report.diff,
+        outcome.report.test_path,
+        outcome.report.test_code,
+        outcome.report.explanation,
+    )
+    assert [len(text) for text in kept] == [100_000, 500, 100_000, 10_000]
 
 
 async def test_a_proven_fix_is_applied_by_itself_only_where_its_class_is_allowed() -> None:
@@ -190,9 +249,12 @@ async def test_a_proven_fix_is_applied_by_itself_only_where_its_class_is_allowed
 
 async def test_an_applied_fix_is_watched() -> None:
     at = bench("apply")
-    outcome = await at.desk.apply(task(KIND.KIND_APPLY, report("fix_suggested", commit=COMMIT)))
-    assert at.helpers.asked == [f"apply {COMMIT}"]
+    proven = report("fix_suggested", commit=COMMIT, branch="autofix/part")
+    outcome = await at.desk.apply(task(KIND.KIND_APPLY, proven))
+    # By the branch's own name: the group may have become a part of another one since.
+    assert at.helpers.asked == [f"apply part {COMMIT}"]
     assert outcome.report is not None
+    assert outcome.report.applied_at.ToDatetime(tzinfo=NOW.tzinfo) - NOW < timedelta(minutes=1)
     assert (outcome.report.status, outcome.report.commit) == ("fix_applied", "a11ed")
     assert outcome.next is not None
     assert outcome.next.kind == KIND.KIND_WATCH

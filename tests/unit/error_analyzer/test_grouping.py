@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from services.error_analyzer.grouping.batch import (
     MAX_CONTEXT_FIELDS,
     MAX_CONTEXT_VALUE,
@@ -116,3 +118,25 @@ def test_control_characters_do_not_reach_the_database_or_a_terminal():
             for sample in occurrences.samples
         )
     )
+
+
+def test_what_does_not_say_when_its_process_started_is_of_the_code_before_things_settled():
+    now, hour = NOON + timedelta(minutes=1), timedelta(hours=1)
+
+    def code_as_of(event: Event, settle_s: float = 3_600) -> datetime:
+        (occurrences,) = group_events([event], now=now, settle_s=settle_s).occurrences
+        return occurrences.code_as_of
+
+    assert code_as_of(EVENT) == NOON - hour
+    assert code_as_of(replace(EVENT, time=None)) == now - hour
+    assert code_as_of(replace(EVENT, time=now + 9 * hour)) == now - hour
+    assert code_as_of(replace(EVENT, process_started_at=NOON)) == NOON
+    assert code_as_of(EVENT, settle_s=0) == NOON
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_a_time_at_the_beginning_of_the_calendar_is_not_left_by_settling(minutes: int):
+    first = datetime.min.replace(tzinfo=UTC)
+    event = replace(EVENT, time=first + timedelta(minutes=minutes))
+    (occurrences,) = group_events([event], settle_s=3_600).occurrences
+    assert occurrences.code_as_of == first

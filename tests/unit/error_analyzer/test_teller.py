@@ -3,10 +3,12 @@
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.notifier.v1 import notifier_pb2 as pb
 from services.chassis.notices import Notices
+from services.error_analyzer.grouping import Event, group_events
 from services.error_analyzer.teller import Teller, diff_size
 
 DIFF = "--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n-bad\n+good\n+better\n same\n"
@@ -160,3 +162,24 @@ def test_a_cause_that_was_known_before_is_told_once_however_often_it_is_reported
 def test_a_removed_line_that_looks_like_a_header_is_counted() -> None:
     report = db.ErrorReport(diff="--- a/x.sql\n+++ b/x.sql\n@@ -1 +1 @@\n--- a comment\n+select 1\n")
     assert diff_size(report) == "+1 -1 in 1 file."
+
+
+class Broken:
+    """Notices that can't be taken."""
+
+    def tell(self, notice: pb.NotifyRequest) -> bool:
+        raise RuntimeError(f"no place for {notice.title}")
+
+
+def test_what_goes_wrong_while_it_is_told_is_logged_and_stops_nobody() -> None:
+    teller = Teller(cast(Notices, Broken()))
+    (occurrences,) = group_events([Event("release", "boom")]).occurrences
+    tells = (teller.analysed, teller.fix_waits, teller.fix_applied, teller.fix_reverted, teller.fix_kept)
+    with capture_logs() as lines:
+        for tell in tells:
+            tell(group("fix_applied"))
+        teller.needs_a_person(group(), "why")
+        teller.new_group(occurrences)
+    names = [*(tell.__name__ for tell in tells), "needs_a_person", "new_group"]
+    assert [line["what"] for line in lines] == names
+    assert all(isinstance(line["exc_info"], RuntimeError) for line in lines)

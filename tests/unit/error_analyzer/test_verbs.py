@@ -54,7 +54,7 @@ def test_a_fix_that_nobody_proved_is_not_applied() -> None:
     ("status", "step", "verbs"),
     [
         ("fix_suggested", Step.APPLY, {Verb.IGNORE}),
-        ("fix_applied", Step.REVERT, set()),
+        ("fix_applied", Step.REVERT, {Verb.IGNORE}),
         ("fix_applied", Step.WATCH, {Verb.REVERT}),
         ("analyzed", Step.FIX, {Verb.ANALYZE, Verb.IGNORE}),
     ],
@@ -64,6 +64,42 @@ def test_what_is_ordered_and_not_yet_done_is_not_ordered_again(
 ) -> None:
     standing = Standing(status, "c0ffee", step)
     assert {verb for verb in Verb if isinstance(change_of(verb, standing), Change)} == verbs
+
+
+@pytest.mark.parametrize(
+    ("begun", "postponed", "followed"),
+    [(False, False, True), (True, False, False), (True, True, True)],
+    ids=["not begun", "begun", "postponed"],
+)
+def test_a_fix_that_may_be_in_the_code_already_is_not_ignored(
+    begun: bool, postponed: bool, followed: bool
+) -> None:
+    standing = Standing("fix_suggested", "c0ffee", Step.APPLY, begun=begun, postponed=postponed)
+    change = change_of(Verb.IGNORE, standing)
+    assert isinstance(change, Change if followed else Refusal)
+
+
+def test_a_revert_that_was_postponed_is_made_due_by_an_order() -> None:
+    standing = Standing("fix_applied", "c0ffee", Step.REVERT, begun=True, postponed=True)
+    change = change_of(Verb.REVERT, standing)
+    assert isinstance(change, Change)
+    assert (change.step, change.forced) == (Step.REVERT, True)
+    allowed = {verb for verb in Verb if isinstance(change_of(verb, standing), Change)}
+    assert allowed == {Verb.REVERT, Verb.IGNORE}
+
+
+@pytest.mark.parametrize(
+    ("attempt_id", "postponements", "stands"),
+    [("", 0, (False, False)), ("eat_1", 0, (True, False)), ("eat_1", 2, (True, True))],
+)
+def test_how_far_a_step_is_shows_in_how_its_group_stands(
+    attempt_id: str, postponements: int, stands: tuple[bool, bool]
+) -> None:
+    group = db.ErrorGroup(fingerprint="a" * 32, status="fix_suggested")
+    group.step.kind = db.ErrorStep.KIND_APPLY
+    group.step.attempt_id, group.step.postponements = attempt_id, postponements
+    standing, _ = stood(group, "chg_1")
+    assert (standing.step, (standing.begun, standing.postponed)) == (Step.APPLY, stands)
 
 
 def test_a_group_of_an_unnamed_status_is_new() -> None:
@@ -115,7 +151,7 @@ def test_before_its_own_change_a_group_stood_as_the_report_before_says() -> None
     group.report.CopyFrom(db.ErrorReport(status="ignored", attempt_id="chg_1"))
     group.history.append(proven())
     standing, before = stood(group, "chg_1")
-    assert (standing.status, standing.commit) == ("fix_suggested", "c0ffee")
+    assert (standing.status, standing.commit, standing.followed) == ("fix_suggested", "c0ffee", True)
     assert before == proven()
     standing, before = stood(group, "chg_2")
     assert standing.status == "ignored"
@@ -125,4 +161,4 @@ def test_before_its_own_change_a_group_stood_as_the_report_before_says() -> None
 def test_the_first_report_of_a_group_had_a_new_one_before_it() -> None:
     group = db.ErrorGroup(fingerprint="a" * 32, status="ignored")
     group.report.CopyFrom(db.ErrorReport(status="ignored", attempt_id="chg_1"))
-    assert stood(group, "chg_1") == (Standing("new"), db.ErrorReport())
+    assert stood(group, "chg_1") == (Standing("new", followed=True), db.ErrorReport())

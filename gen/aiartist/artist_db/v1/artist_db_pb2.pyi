@@ -962,6 +962,8 @@ class ErrorStep(_message.Message):
     ATTEMPT_ID_FIELD_NUMBER: _builtins.int
     TRIES_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TAKEOVERS_FIELD_NUMBER: _builtins.int
+    POSTPONEMENTS_FIELD_NUMBER: _builtins.int
     kind: Global___ErrorStep.Kind.ValueType
     """What."""
     forced: _builtins.bool
@@ -974,6 +976,10 @@ class ErrorStep(_message.Message):
     """Attempts at this kind of step of this group that were begun since a person last asked, this one included."""
     reason: _builtins.str
     """Why it waits, for people; empty: it does not."""
+    takeovers: _builtins.int
+    """How often this attempt was taken over from a holder that was never heard of again. Set by ClaimErrorStep."""
+    postponements: _builtins.int
+    """How often this attempt was postponed. Set by ClaimErrorStep."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """When it may begin."""
@@ -988,10 +994,12 @@ class ErrorStep(_message.Message):
         attempt_id: _builtins.str = ...,
         tries: _builtins.int = ...,
         reason: _builtins.str = ...,
+        takeovers: _builtins.int = ...,
+        postponements: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "due_at", b"due_at", "forced", b"forced", "kind", b"kind", "reason", b"reason", "requested_by", b"requested_by", "tries", b"tries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "due_at", b"due_at", "forced", b"forced", "kind", b"kind", "postponements", b"postponements", "reason", b"reason", "requested_by", b"requested_by", "takeovers", b"takeovers", "tries", b"tries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,11 +8,13 @@ ALTER TABLE error_groups
     ADD COLUMN exception_type  text NOT NULL DEFAULT '';
 
 ALTER TABLE error_reports
-    -- Copies of what is in the body, to search by.
-    ADD COLUMN severity  text NOT NULL DEFAULT '',
-    ADD COLUMN cause     text NOT NULL DEFAULT '',
+    -- Copies of what is in the body, to search and to decide by.
+    ADD COLUMN severity    text NOT NULL DEFAULT '',
+    ADD COLUMN cause       text NOT NULL DEFAULT '',
+    ADD COLUMN commit      text NOT NULL DEFAULT '',
+    ADD COLUMN applied_at  timestamptz,
     -- True: of a group that was merged into another one, whose own reports speak for both.
-    ADD COLUMN merged    boolean NOT NULL DEFAULT false;
+    ADD COLUMN merged      boolean NOT NULL DEFAULT false;
 
 CREATE TABLE error_hours (
     fingerprint  text NOT NULL REFERENCES error_groups,
@@ -45,15 +47,18 @@ CREATE TABLE error_steps (
     reason        text NOT NULL DEFAULT '',
     -- Empty: not begun.
     attempt_id    text NOT NULL DEFAULT '',
+    -- How often the attempt was handed out again because a lease ended, and how often it was postponed.
+    takeovers     integer NOT NULL DEFAULT 0,
+    postponements integer NOT NULL DEFAULT 0,
     -- Empty: nobody's.
     holder        text NOT NULL DEFAULT '',
     -- Null: nobody's. Until then it is handed to nobody else.
     lease_until   timestamptz
 );
 
-CREATE INDEX error_steps_due ON error_steps (kind, due_at, fingerprint);
--- Where a limit keeps new attempts from beginning, these still go on.
-CREATE INDEX error_steps_begun ON error_steps (kind, due_at, fingerprint) WHERE attempt_id <> '';
+CREATE INDEX error_steps_due ON error_steps (kind, forced, due_at, fingerprint);
+-- Where a limit keeps new attempts from beginning, some of these still go on.
+CREATE INDEX error_steps_begun ON error_steps (kind, forced, due_at, fingerprint) WHERE attempt_id <> '';
 CREATE UNIQUE INDEX error_steps_attempt ON error_steps (attempt_id) WHERE attempt_id <> '';
 
 -- Every attempt that was begun: what limits of an hour and of a group count.
@@ -63,13 +68,16 @@ CREATE TABLE error_attempts (
     kind         text NOT NULL,
     -- False: a person has asked since then.
     counted      boolean NOT NULL DEFAULT true,
+    -- Again where it was postponed and is claimed again.
     began_at     timestamptz NOT NULL
 );
 
-CREATE INDEX error_attempts_begun ON error_attempts (kind, began_at);
+-- What limits of an hour count, and what is too old to keep.
+CREATE INDEX error_attempts_begun ON error_attempts (began_at, kind);
 CREATE INDEX error_attempts_counted ON error_attempts (fingerprint, kind) WHERE counted;
 
--- What errors there were when a group's fix was applied, in all groups of the services that it was seen in then.
+-- What errors there were when a group's fix was applied, in all other groups of the services that it was seen
+-- in then. Until the fix is kept: one that is not here can't be judged any more.
 CREATE TABLE error_fixes (
     fingerprint     text PRIMARY KEY REFERENCES error_groups,
     applied_at      timestamptz NOT NULL,
