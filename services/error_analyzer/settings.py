@@ -76,8 +76,8 @@ class Settings(ChassisSettings):
     auto_fix_watch_s: float = Field(86_400, gt=0, le=30 * 86_400)
     """Seconds for which an applied fix is watched."""
     auto_fix_settle_s: float = Field(0, ge=0, le=86_400)
-    """Seconds in which what runs is restarted with an applied fix. A log file does not say when its process was
-    started: until then its errors count as those of the code before."""
+    """Seconds in which what runs is restarted with an applied fix. A log file does not say when its process
+    was started: until then its errors count as those of the code before."""
     auto_fix_rise: float = Field(3.0, ge=1.1, le=100)
     """A fix is reverted when the errors of its services rise to so many times those of the day before."""
     fixes_per_hour: int = Field(5, ge=0, le=1000, validation_alias="AIARTIST_AUTO_FIXES_PER_HOUR")

@@ -117,10 +117,9 @@ def change_of(verb: Verb, standing: Standing) -> Change | Refusal:
     if standing.followed:
         return _CHANGES[verb]
     status = standing.status or "new"
-    if standing.step is Step.REVERT and (
-        # Else a revert that can never work would let nobody do anything about its group.
-        verb is Verb.IGNORE or (verb is Verb.REVERT and standing.postponed)
-    ):
+    # Else a revert that can never work would let nobody do anything about its group.
+    unstuck = verb is Verb.IGNORE or (verb is Verb.REVERT and standing.postponed)
+    if unstuck and status == "fix_applied" and standing.step is Step.REVERT:
         return _CHANGES[verb]
     if status not in _ALLOWED[verb]:
         return Refusal(status, " or ".join(_ALLOWED[verb]))

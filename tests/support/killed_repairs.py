@@ -21,7 +21,7 @@ from services.error_analyzer.repair.git import Git
 from services.error_analyzer.repair.workshop import Workshop
 from tests.support.repositories import FINGERPRINT, GOOD, SmallRepository, settings_for
 
-_CHANGING = {"update-ref", "update-index", "commit-tree", "hash-object"}
+_CHANGING = {"update-ref", "update-index", "commit-tree"}
 Step = Callable[[Workshop], Awaitable[str]]
 
 
@@ -50,7 +50,7 @@ class _Death:
         call = Git.call
 
         async def watched(git: Git, *arguments: str, **more: Any) -> tuple[int, bytes]:
-            changing = arguments[0] in _CHANGING
+            changing = arguments[0] in _CHANGING or arguments[:2] == ("hash-object", "-w")
             if changing:
                 self.moment()
             result = await call(git, *arguments, **more)
@@ -61,6 +61,7 @@ class _Death:
         Git.call = watched  # type: ignore[method-assign, assignment]
         os.link = self.around(os.link)
         pathlib.Path.replace = self.around(pathlib.Path.replace)  # type: ignore[method-assign]
+        pathlib.Path.unlink = self.around(pathlib.Path.unlink)  # type: ignore[method-assign]
 
 
 async def _probed(_folder: Path) -> str:

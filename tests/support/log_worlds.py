@@ -2,6 +2,7 @@
 
 raised    an exception with frames of ours; some hosts ship it, others write it to a log that is read there
 said      a log line with numbers, ids, addresses, times, durations, paths, quotes and the like
+coded     a log line that differs from others in the number, such as a status, that says which error it is
 named     a log line with a free word, such as a user's name; some with two
 """
 
@@ -87,14 +88,18 @@ class Made:
 class World:
     """Some hundred faults of six services, the same for the same seed."""
 
-    def __init__(self, seed: int, *, raised: int = 150, said: int = 200, named: int = 30) -> None:
+    def __init__(
+        self, seed: int, *, raised: int = 150, said: int = 180, named: int = 30, coded: int = 20
+    ) -> None:
         self._random = random.Random(f"faults {seed}")
         self._seed = seed
         self._texts: set[str] = set()
+        self._coded_text = ""
         self.faults: Sequence[Fault] = (
             *(self._raised(number) for number in range(raised)),
             *(self._said(number) for number in range(said)),
             *(self._named(number) for number in range(named)),
+            *(self._coded(number) for number in range(coded)),
         )
 
     def errors(self, count: int) -> Iterator[Made]:
@@ -181,6 +186,14 @@ class World:
 
         return Fault(f"named {number}", service, happens)
 
+    def _coded(self, number: int) -> Fault:
+        """Every fifth begins a text of its own, in one way to tell a code; the next four have it, too."""
+        if number % 5 == 0:
+            self._coded_text = self._text(1) + _CODED[number // 5 % len(_CODED)]
+        shape = self._coded_text.replace("{code}", str(401 + number))
+        service = self._random.choice(SERVICES)
+        return Fault(f"coded {number}", service, lambda rng: Event(service, filled(shape, rng)))
+
     def _text(self, values: int) -> str:
         """A message of its own, with places for values."""
         rng = self._random
@@ -209,6 +222,9 @@ _VALUES = (
     " at {time}",
     " (run_id={id}, size={size})",
     " on {pod}",
+    " by {pod}_music({uuid})",
+    ", Key (name)=({words}) is taken",
+    " in /data/{title}.wav",
     " near {path}",
     " while {quoted} was kept",
     " with {hex} and {uuid}",
@@ -220,6 +236,8 @@ _VALUES = (
     " in version {version}",
     ", limit: {maybe}",
 )
+
+_CODED = (": HTTP {code}", ", exit code {code}", ", status={code}", ": E{code}")
 
 
 def filled(shape: str, rng: random.Random) -> str:
@@ -274,6 +292,8 @@ _MADE: dict[str, Callable[[random.Random], str]] = {
     "version": lambda rng: (
         f"{rng.randint(0, 3)}.{rng.randint(0, 30)}.{rng.randint(0, 9)}{rng.choice(('', '-rc1'))}"
     ),
+    "words": lambda rng: " ".join(rng.sample(_NOUNS, rng.randint(1, 3))),
+    "title": lambda rng: " ".join(word.title() for word in rng.sample(_NOUNS, rng.randint(1, 4))),
     "maybe": lambda rng: rng.choice((str(rng.randint(1, 99)), "None", "'x y'", "true")),
 }
 

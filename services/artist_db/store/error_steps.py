@@ -83,7 +83,8 @@ _FIRST_DUE = """
 SELECT first.* FROM unnest($1::text[]) AS asked (kind)
 CROSS JOIN (VALUES (true), (false)) AS wanted (forced)
 CROSS JOIN LATERAL (
-    SELECT fingerprint, kind, forced, due_at, attempt_id, lease_until IS NOT NULL AS left_behind
+    SELECT fingerprint, kind, forced, due_at, attempt_id,
+           attempt_id <> '' AND lease_until IS NOT NULL AS left_behind
     FROM error_steps AS s
     WHERE kind = asked.kind AND forced = wanted.forced AND due_at <= now()
       AND (lease_until IS NULL OR lease_until <= now()) {only}
@@ -218,7 +219,7 @@ async def claim(
     """Leases a step of these kinds, a forced one first, then the one that is due first; its group.
 
     None: none is due, or limits are reached. `limits`: attempts that may begin within any hour; kinds without
-    one have none. An attempt that was postponed begins again; one whose lease ended just goes on, whatever the
+    one have none. An attempt that was postponed begins again; one whose lease ended goes on whatever the
     limits. Claims wait for each other, so that limits are exact.
     """
     await connection.execute(

@@ -5,13 +5,13 @@ import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from services.error_analyzer.diagnosis.frames import Frame
 from services.error_analyzer.diagnosis.functions import function_span
 from services.error_analyzer.diagnosis.git import TIMEOUT_S, Git
 from services.error_analyzer.diagnosis.texts import plain, redacted_lines
+from services.error_analyzer.secret_files import is_secret
 
 MAX_FILE = 512 * 1024
 """Bytes of a file that is read; a larger one is no source that a person wrote."""
@@ -21,11 +21,6 @@ COMMITS = 5
 MAX_SUBJECT = 160
 _REMEMBERED_FILES = 32
 _MAX_LOG = 64 * 1024
-_SECRETS = (
-    ".env*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "id_rsa*",
-    "id_dsa*", "id_ecdsa*", "id_ed25519*", "secret", "secret[._-]*", "secrets*", "credential*", ".netrc",
-    ".npmrc", ".pypirc", ".htpasswd", ".git-credentials", ".pgpass",
-)  # fmt: skip
 _ENTRY = re.compile(rb"(?P<mode>\d{6}) blob (?P<id>[0-9a-f]{40,64}) +(?P<size>\d+)\t(?P<path>.+)", re.DOTALL)
 _LINKS = b"120000"
 
@@ -78,11 +73,6 @@ class Spot:
 def numbered(file: SourceFile, first: int, last: int) -> list[str]:
     """Lines of a file as `12| text`."""
     return [f"{number}| {file.lines[number - 1]}" for number in range(first, min(last, len(file.lines)) + 1)]
-
-
-def is_secret(path: str) -> bool:
-    """True where a file, or a folder on its way, is named like something that holds secrets."""
-    return any(fnmatchcase(part.lower(), name) for part in path.split("/") for name in _SECRETS)
 
 
 class SourceReader:

@@ -121,7 +121,7 @@ def _fault(event: Event) -> Fault:
     if not event.exception_type:
         return Fault(_clean(event.message))
     told = "" if any(map(is_telling, event.frames)) else _clean(event.exception_message)
-    return Fault("", _clean(event.exception_type[:MAX_LINE]), told, event.frames)
+    return Fault("", _clean(event.exception_type[:MAX_LINE]), told, event.frames, event.service)
 
 
 def _sample(event: Event, fault: Fault) -> Sample:

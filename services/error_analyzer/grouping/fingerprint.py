@@ -1,6 +1,7 @@
 """What makes two errors the same one: where they come from, not when, whose or on which line.
 
-    exception with frames of ours    its type, and our functions on the way to it
+    exception with frames of ours    its type, and our functions on the way to it; the service, too, where
+                                     none of these lies in a package: every service may have a `main.py`
     exception without                its type, and its message with the changing parts masked
     no exception                     the log line with the changing parts masked
 
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.error_analyzer.grouping.digest import FINGERPRINT_DIGITS, fingerprint_of
-from services.error_analyzer.grouping.frames import Frame, culprit, telling_path
+from services.error_analyzer.grouping.frames import Frame, culprit, says_where, telling_path
 from services.error_analyzer.grouping.masks import MAX_TEMPLATE, template
 from services.error_analyzer.grouping.miner import Placement, TemplateMiner
 
@@ -40,6 +41,7 @@ class Fault:
     exception_type: str = ""
     exception_message: str = ""
     frames: Sequence[Frame] = ()
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ def group_of(fault: Fault, miner: TemplateMiner | None = None) -> Group:
     if kind:
         path = telling_path(fault.frames, recursion=kind == "RecursionError")
         if path:
-            return Group(fingerprint_of("frames", kind, *path), kind, culprit(fault.frames), kind)
+            whose = () if says_where(path) else (f"of {fault.service}",)
+            return Group(fingerprint_of("frames", kind, *whose, *path), kind, culprit(fault.frames), kind)
         return _of_line(kind, template(f"{kind}: {fault.exception_message}"), miner)
     return _of_line("", template(fault.message), miner)
 

@@ -17,8 +17,10 @@ _LIBRARY = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(
-    r"(?:[A-Za-z]:)?/+(?:(?:users|home)/[^/]+/[^/]+|root/[^/]+|usr/(?:local/)?src/[^/]+"
-    r"|(?:srv|opt|data|mnt|workspaces?|code|builds?)/[^/]+|var/[^/]+/[^/]+|tmp/[^/]+|app|src)/",
+    r"(?:[A-Za-z]:)?/+(?:home/runner/work/[^/]+/[^/]+"
+    r"|(?:users|home)/[^/]+/(?:(?:src|code|projects?|dev|work|git|repos?|workspaces?|documents)/[^/]+|[^/]+)"
+    r"|root/[^/]+|usr/(?:local/)?src/[^/]+|(?:srv|data|opt|mnt)/www/[^/]+|(?:srv|opt|data|mnt|workspaces|builds)/[^/]+"
+    r"|var/task|var/[^/]+/[^/]+|tmp/[^/]+|app|src|code|workspace|build)/",
     re.IGNORECASE,
 )
 _DRIVE = re.compile(r"(?:[A-Za-z]:)?/+(?:[^/]+/)?")
@@ -95,6 +97,11 @@ def telling_path(frames: Sequence[Frame], *, recursion: bool = False) -> list[st
     if recursion and (circle := {place for place in places if places.count(place) > 1}):
         return sorted(circle)
     return [*dict.fromkeys(places), places[-1]] if places else []
+
+
+def says_where(path: Sequence[str]) -> bool:
+    """A telling path has a module that lies in a package. `main` or `views` alone may be of any service."""
+    return any("." in place.partition(":")[0] for place in path)
 
 
 def is_telling(frame: Frame) -> bool:

@@ -5,9 +5,13 @@ A line is masked in three steps, each a pure function: what is remembered of one
     spans    what goes over several words: quoted text, JSON, colours      spans.py
     words    each by itself; its digits are all alike, so that few forms of words are ever looked at
     kinds    what stands side by side: `<number> ms`, `<time> <time>`, `limit: <number>`
+
+Numbers that say which error it is stay: `HTTP 404`, `[Errno 2]`, `exit code=1`, `ORA-00942`.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from services.error_analyzer.grouping.spans import TELLING_KEYS, without_colours, without_spans
@@ -66,9 +70,9 @@ _KINDS = re.compile(
             r"(?P<blob>(?<![\w+/=-])(?=[\w+/-]{0,40}[A-Z])(?=[\w+/-]{0,40}[a-z])(?=[\w+/-]{0,40}0)[\w+/-]{24,}+={0,2}"
             r"|(?<![\w+/=-])[A-Za-z0+/]{16,}+={1,2}(?![\w=]))",
             r"(?P<pair>(?<![\w.-])[A-Za-z_][\w.-]{0,60}=(?:<[a-z]+>|[^\s,;&)\]}=\"'][^\s,;&)\]}\"']*+)?)",
-            # Pods: `label-7f9c6d5b4-x2x9z`; Kubernetes uses no vowels there.
+            # Pods: `label-7f9c6d5b4-x2x9z`, also `..._namespace(uid)`; Kubernetes uses no vowels there.
             r"(?P<pod>(?<=[a-z0]-)(?:[bcdfghjklmnpqrstvwxz0]{8,10}-)?+(?:(?<=-)(?=[a-z]{0,4}0)|(?<=[a-z0]{8}-))"
-            r"[bcdfghjklmnpqrstvwxz0]{5}(?<=[a-z0]{5})(?![\w-]))",
+            r"[bcdfghjklmnpqrstvwxz0]{5}(?<=[a-z0]{5})(?![A-Za-z0-9-]))",
             rf"(?P<percent>(?<![A-Za-z0-9.]){_NUMBER}%)",
             rf"(?P<duration>(?<![A-Za-z0-9])(?:{_NUMBER}(?:{_DURATION_UNITS})(?![A-Za-z])){{1,6}}+(?![A-Za-z0-9])"
             r"|(?<![A-Za-z0-9])(?:0{1,4}(?:ms|[dhms])){2,5}(?![A-Za-z0-9]))",
@@ -87,10 +91,19 @@ _SPECIAL = re.compile(
     r"[0-9/\\@=*:\[]|\.(?:com|org|net|local|internal|lan)|-[bcdfghjklmnpqrstvwxz]{8,10}-[bcdfghjklmnpqrstvwxz]{5}"
     r"|_[a-hjkmnp-tv-z]{26}"
 )
+_MOST_PAIRS = 4
+"""Pairs within the value of a pair that are looked at: `error=refused(code=5)`."""
 _TRIMMED = ".,;:!?()[]{}\"'"
 # Side by side. Runs on what is masked already, and has few forms.
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = "(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"
+# `<path> Song (final).wav`: a file named by a title. Words that begin small are the message's, but for a few.
+_TITLED = (
+    r"<path>(?: (?:[A-Z(\[&+#!-][^\s<>]*+|<number>[^\s<>]*+|of|the|and|a)){0,11}? "
+    r"(?:<number>)?[^\s<>/:;,]*?\."
+    r"(?:wav|flac|mp[34]|ogg|opus|m4a|aac|aiff?|midi?|png|jpe?g|gif|webp|tiff?|svg|pdf|mov|mkv|webm|txt|csv|zip)"
+    r"(?![\w/.-]*\w)"
+)
 _BESIDE: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("<time>", re.compile(rf"{_DAY}{_MONTH} <number> <time>(?: <number>)?"), "<time>"),
     ("<time>", re.compile(rf"{_DAY}<number> {_MONTH} <number> <time>"), "<time>"),
@@ -100,6 +113,7 @@ _BESIDE: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("<number> %", re.compile(r"<number> %"), "<percent>"),
     ("<duration>", re.compile(r"<duration>(?:,? (?:and )?<duration>)+"), "<duration>"),
     ("=<value> ", re.compile(rf"=<value> (?:{_DURATION_UNITS}|{_SIZE_UNITS})(?![\w/])"), "=<value>"),
+    ("<path> ", re.compile(_TITLED), "<path>"),
     ("<path> ", re.compile(r"(<path>)(?: <path>)+(?=:)"), r"\1"),
     # A value may be a number today and a word tomorrow.
     (
@@ -113,6 +127,46 @@ _BESIDE: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("[", re.compile(r"\[<(?:number|text|id|value)>\]"), "<data>"),
 )
 
+_DIGITS = "0123456789"
+# Letters to no rule and digits to none: what a word's code is written in while the rest of it is masked.
+_MARKED = "".join(chr(0xFF10 + digit) for digit in range(10))
+_MARK = str.maketrans(_DIGITS, _MARKED)
+_UNMARK = str.maketrans(_MARKED, _DIGITS)
+_BEGINS_WITH_CODE = re.compile(rf"[-(]?[{_MARKED}]")
+
+# Within one word whose digits are all 0 already. Codes of places and people name no error.
+_CODE = re.compile(
+    r"(?<![\w-])(?:(?:ORA|TNS|PLS|DPI|DPY)-0{4,5}|E0{3,5}|ERR[-_]?0{2,5}|HTTP[-_]?000"
+    r"|(?i:SQLSTATE)(?:\[|\(|[:=])[0A-Z]{5}"
+    r"|(?i:(?!(?:zip|post|area|country|promo|pin)\w{0,4}[_-])(?:[a-z]{1,16}[_-]){0,2}"
+    r"(?:status|code|errno|winerror|signal)|(?:status|exit|return|error)code|exit|rc)"
+    r"[:=]\(?-?(?:0[xX][0-9a-fA-F]{1,8}|0{1,5}))(?![\w%-]|\.\w)"
+)
+# In every word with a code, and in few others: found in much less time.
+_LIKE_CODE = re.compile(r"[=:\[(][-(]?[0A-Z]|[DOPT][A-Z]{2}-0|E(?:RR)?[-_]?00|HTTP[-_]?0")
+# The next word after these is a code, where it has the form of one. Runs on what is masked already.
+_TELLS = re.compile(
+    r"(?<![A-Za-z0-9<_-])(?:(?P<http>HTTP(?: (?:error|status|code|response))?)|sqlstate(?:\[\w{5}\])?"
+    r"|errno|winerror|signal|(?:[a-z]{1,16}_)?(?:status|code)|(?:status|exit|return|error)code"
+    r"|exit(?:ed)?(?: with)?|(?-i:ERROR)(?= <number> \(<(?:number|id)>\)))"
+    r"(?: ?[:=]| is| was| of)? (?P<code>[\[(]?<(?:number|id)>)"
+    r"(?! (?:[nuµm]?s|m?secs?|seconds?|min(?:ute)?s?|hours?|days?|[kKMGT]i?B|bytes?|times|%)(?![A-Za-z]))",
+    re.IGNORECASE,
+)
+_TELLING = ("code", "status", "http", "errno", "signal", "exit", "sqlstate", "winerror")
+"""One of these is in every line that `_TELLS` finds something in, but for those of MySQL."""
+_CODE_EDGES = ".,;:!?()[]{}"
+_CODE_NUMBER = re.compile(r"-?[0-9]{1,5}|0[xX][0-9a-fA-F]{1,8}|[0-9A-Z]{5}")
+_HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The place of a word, from 0, that a word before it makes a code; `http`: a status of HTTP."""
+
+    place: int
+    http: bool
+
 
 def template(text: str) -> str:
     """What a line has in common with all others of its error: at most 500 characters, single spaces."""
@@ -124,10 +178,13 @@ def template(text: str) -> str:
         # The whole line is a record: its words are all that there is.
         text = text.replace('"', " ")
     words = without_spans(text).split()[:MAX_WORDS]
-    masked = " ".join(
-        [_word(word) if len(word) <= _LONGEST_REMEMBERED else _masked_word(word) for word in words]
-    )
-    return _joined(masked[:_MAX_READ])
+    masked = [_word(word) if len(word) <= _LONGEST_REMEMBERED else _masked_word(word) for word in words]
+    line, told = _joined(" ".join(masked)[:_MAX_READ])
+    if told and (kept := _told_words(words, told)):
+        for place in kept:
+            masked[place] = words[place]
+        line, _ = _joined(" ".join(masked)[:_MAX_READ])
+    return line
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -142,15 +199,23 @@ def _masked_word(word: str) -> str:
     if len(name) < 10 and name.isalnum() and _NAMES_WITH_DIGITS.fullmatch(name):
         return word
     alike = word.translate(_ALIKE)
-    return _form(alike) if len(alike) <= _LONGEST_REMEMBERED else _masked_form(alike)
+    masked = _form(alike) if len(alike) <= _LONGEST_REMEMBERED else _masked_form(alike)
+    if masked is None:
+        return _kinds_masked(_with_codes(word, alike)).translate(_UNMARK)
+    return masked
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _form(word: str) -> str:
+def _form(word: str) -> str | None:
     return _masked_form(word)
 
 
-def _masked_form(word: str) -> str:
+def _masked_form(word: str) -> str | None:
+    """None where it holds a code: then it depends on the digits what the word is masked as."""
+    return None if _LIKE_CODE.search(word) and _CODE.search(word) else _kinds_masked(word)
+
+
+def _kinds_masked(word: str) -> str:
     return _KINDS.sub(_kind, word)
 
 
@@ -179,14 +244,52 @@ def _numbered(word: str) -> str:
 
 def _pair(pair: str) -> str:
     key, _, value = pair.partition("=")
-    if TELLING_KEYS.fullmatch(key) and value and value[0].isalpha():
-        return f"{key}={_masked_form(value)}"
+    if _begins_with_code(value):
+        return pair
+    if TELLING_KEYS.fullmatch(key) and value and value[0].isalpha() and value.count("=") <= _MOST_PAIRS:
+        return f"{key}={_kinds_masked(value)}"
     return f"{key}=<value>"
 
 
 @lru_cache(maxsize=4_096)
-def _joined(line: str) -> str:
+def _joined(line: str) -> tuple[str, Sequence[_Told]]:
+    """The line with what stands side by side masked, and which of its words may be a code."""
+    told = _places_told(line)
     for trigger, pattern, mask in _BESIDE:
         if trigger in line:
             line = pattern.sub(mask, line)
-    return line[:MAX_TEMPLATE].strip()
+    return line[:MAX_TEMPLATE].strip(), told
+
+
+def _with_codes(word: str, alike: str) -> str:
+    """The word with all its digits alike, but for those of codes, which are marked."""
+    return _CODE.sub(lambda match: word[match.start() : match.end()].translate(_MARK), alike)
+
+
+def _begins_with_code(text: str) -> bool:
+    """True where a marked digit comes first."""
+    return _BEGINS_WITH_CODE.match(text) is not None
+
+
+def _places_told(line: str) -> Sequence[_Told]:
+    """Which words of a masked line may be codes."""
+    small = line.lower()
+    for telling in _TELLING:
+        if telling in small:
+            break
+    else:
+        if "ERROR <number> (" not in line:
+            return ()
+    return tuple(
+        _Told(line.count(" ", 0, match.start("code")), match["http"] is not None)
+        for match in _TELLS.finditer(line)
+    )
+
+
+def _told_words(words: Sequence[str], told: Sequence[_Told]) -> Sequence[int]:
+    """Places of those that have the form of a code: short numbers; of HTTP, its statuses."""
+    return [
+        one.place
+        for one in told
+        if (_HTTP_STATUS if one.http else _CODE_NUMBER).fullmatch(words[one.place].strip(_CODE_EDGES))
+    ]

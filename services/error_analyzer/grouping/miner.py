@@ -30,6 +30,7 @@ MAX_ABSORBED = 1_000
 
 _EDGES = ".,;:!?()[]{}\"'"
 _LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"[0-9]")
 _MASK = re.compile(r"<[a-z]+>|<\*>")
 
 _Words = Sequence[str]
@@ -214,5 +215,13 @@ def _is_constant(word: str) -> bool:
 
 
 def _may_vary(place: int, word: str) -> bool:
-    """No word with something masked in it; nor one that says who speaks, as `ValueError:` at the start."""
-    return "<" not in word and "=" not in word and not (place == 0 and word.endswith(":"))
+    """No word with something masked in it, no code, nor what says who speaks, as `ValueError:` at the start.
+
+    Digits that are not masked tell which error it is.
+    """
+    return (
+        "<" not in word
+        and "=" not in word
+        and _DIGIT.search(word) is None
+        and not (place == 0 and word.endswith(":"))
+    )

@@ -12,8 +12,9 @@ import hmac
 import json
 import re
 import ssl
+import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +34,10 @@ from services.error_analyzer.intake.lines import moment
 from services.error_analyzer.intake.tailer import Ingest, fate_of
 from services.error_analyzer.settings import Settings
 
-MAX_BODY = 1 << 20
+MAX_BODY = 16 << 20
+"""Bytes. What is refused for its size never comes again: a storm of alerts is in one body."""
+TELL_S = 60.0
+"""Refusals of one kind are logged once in so many seconds."""
 BODY_TIMEOUT_S = 10.0
 RETRY_AFTER_S = 30
 LOOP_GUARD = "loop_guard"
@@ -45,6 +49,8 @@ _REMEMBERED = 10_000
 _AT_ONCE = 8
 _MAX_LABEL = 200
 _MAX_FIELDS = 20
+_LOOKED_AT = 4_000
+"""Characters of an annotation, of which the first 500 are kept when its values are out."""
 _VALUES = re.compile(r"[-+]?\d[\w.,:%]*(?: \d[\w.,:%]*)*")
 """Numbers with their units: they differ each time that an alert is sent again."""
 _IN_GROUP = ("alertname", "severity")
@@ -90,7 +96,9 @@ class Alert:
         )
         event.time.FromDatetime(self.starts_at)
         for name, value in sorted(self.annotations.items())[:_MAX_FIELDS]:
-            event.context[clean(name, 100)] = clean(_VALUES.sub("\N{HORIZONTAL ELLIPSIS}", value), 500)
+            event.context[clean(name, 100)] = clean(
+                _VALUES.sub("\N{HORIZONTAL ELLIPSIS}", value[:_LOOKED_AT]), 500
+            )
         for name, value in sorted(self.labels.items())[:_MAX_FIELDS]:
             if name not in _IN_GROUP:
                 event.context[clean(f"label_{name}", 100)] = clean(value, 500)
@@ -105,15 +113,19 @@ class BadPayload(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one call of the webhook tells. `truncated`: alerts that Alertmanager left out."""
+    """What one call of the webhook tells.
+
+    `truncated`: alerts that Alertmanager left out. `bad`: what is wrong with each that is none.
+    """
 
     firing: Sequence[Alert]
     resolved: int
     truncated: int
+    bad: Sequence[str] = ()
 
 
 def notification(body: bytes) -> Notification:
-    """What a body tells; BadPayload where it is not of version 4."""
+    """What a body tells; BadPayload where it is not of version 4. An alert that is none spoils no other."""
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
@@ -128,24 +140,32 @@ def notification(body: bytes) -> Notification:
     truncated = told.get("truncatedAlerts", 0)
     if not isinstance(truncated, int) or isinstance(truncated, bool) or truncated < 0:
         raise BadPayload("truncatedAlerts: must be a number")
-    firing, resolved = [], 0
+    firing: list[Alert] = []
+    bad: list[str] = []
     for number, one in enumerate(alerts):
-        place = f"alerts[{number}]"
-        if not isinstance(one, dict):
-            raise BadPayload(f"{place}: must be an object")
-        status = one.get("status")
-        if status not in ("firing", "resolved"):
-            raise BadPayload(f"{place}.status: must be firing or resolved")
-        if status == "resolved":
-            resolved += 1
+        try:
+            alert = _firing(one, f"alerts[{number}]")
+        except BadPayload as error:
+            bad.append(str(error))
         else:
-            firing.append(_alert(one, place))
-    return Notification(firing, resolved, truncated)
+            firing += [alert] if alert is not None else []
+    return Notification(firing, len(alerts) - len(firing) - len(bad), truncated, bad)
+
+
+def _firing(one: object, place: str) -> Alert | None:
+    """An alert; None where it is over."""
+    if not isinstance(one, dict):
+        raise BadPayload(f"{place}: must be an object")
+    status = one.get("status")
+    if status not in ("firing", "resolved"):
+        raise BadPayload(f"{place}.status: must be firing or resolved")
+    return _alert(one, place) if status == "firing" else None
 
 
 def _alert(one: Mapping[str, object], place: str) -> Alert:
     labels = _texts(one.get("labels"), f"{place}.labels")
-    annotations = _texts(one.get("annotations", {}), f"{place}.annotations")
+    told = one.get("annotations")
+    annotations = _texts({} if told is None else told, f"{place}.annotations")
     name = labels.get("alertname", "")
     if not name.strip():
         raise BadPayload(f"{place}.labels.alertname: is required")
@@ -195,11 +215,19 @@ def _texts(value: object, place: str) -> Mapping[str, str]:
 class Alerts:
     """Takes notifications; answers when all of one is stored."""
 
-    def __init__(self, ingest: Ingest, owners: Mapping[str, TokenOwner]) -> None:
+    def __init__(
+        self,
+        ingest: Ingest,
+        owners: Mapping[str, TokenOwner],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ingest = ingest
         self._owners = owners
         self._stored: OrderedDict[str, None] = OrderedDict()
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._clock = clock
+        self._told: dict[str, float] = {}
 
     def application(self) -> web.Application:
         """With its one address."""
@@ -211,31 +239,45 @@ class Alerts:
     async def _post(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)
         if refusal is not None:
-            metrics.ALERTS.labels("refused").inc()
-            return refusal
+            return self._refused(refusal)
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await request.read()
-            told = notification(body)
+            # A large one takes so long that calls would wait for it.
+            told = await asyncio.to_thread(notification, body)
         except web.HTTPRequestEntityTooLarge:
-            metrics.ALERTS.labels("refused").inc()
-            return _text(413, f"body: must have at most {MAX_BODY} bytes")
+            return self._refused(_text(413, f"body: must have at most {MAX_BODY} bytes"))
         except TimeoutError:
-            metrics.ALERTS.labels("refused").inc()
-            return _text(408, f"body: did not arrive within {BODY_TIMEOUT_S:g} s")
+            return self._refused(_text(408, f"body: did not arrive within {BODY_TIMEOUT_S:g} s"))
         except BadPayload as error:
-            metrics.ALERTS.labels("refused").inc()
-            return _text(400, str(error))
+            return self._refused(_text(400, str(error)))
+        if told.bad and len(told.firing) + told.resolved == 0:
+            return self._refused(_text(400, told.bad[0]), len(told.bad))
         return await self._take(told)
 
+    def _refused(self, answer: web.Response, alerts: int = 1) -> web.Response:
+        self._refuse(str(answer.status), (answer.text or "").strip(), alerts)
+        return answer
+
+    def _refuse(self, kind: str, detail: str, alerts: int) -> None:
+        """Counts what is refused, and says so: whoever sends it may not show the answer to anybody."""
+        metrics.ALERTS.labels("refused").inc(alerts)
+        now = self._clock()
+        if kind not in self._told or now - self._told[kind] >= TELL_S:
+            self._told[kind] = now
+            _log.warning("alerts are refused", kind=kind, detail=detail)
+
     async def _nothing_else(self, request: web.Request) -> web.Response:
-        metrics.ALERTS.labels("refused").inc()
         if request.path == "/alerts":
-            return _text(405, f"method: must be POST, is {request.method[:20]}", {"Allow": "POST"})
-        return _text(404, "path: must be /alerts")
+            return self._refused(
+                _text(405, f"method: must be POST, is {request.method[:20]}", {"Allow": "POST"})
+            )
+        return self._refused(_text(404, "path: must be /alerts"))
 
     async def _take(self, told: Notification) -> web.Response:
         metrics.ALERTS.labels("resolved").inc(told.resolved)
+        if told.bad:
+            self._refuse("skipped among others", told.bad[0], len(told.bad))
         if told.truncated:
             _log.warning("Alertmanager left alerts out of a notification", alerts=told.truncated)
         wanted = [alert for alert in told.firing if not alert.about_errors]
@@ -264,7 +306,10 @@ class Alerts:
                     )
                     return False
                 # Stored before with values that have changed since, or not fit to be stored: not once more.
-                metrics.ALERTS.labels("repeated" if fate == "stored" else "refused").inc()
+                if fate == "stored":
+                    metrics.ALERTS.labels("repeated").inc()
+                else:
+                    self._refuse("not fit to be stored", f"{alert.name}: {error}", 1)
             else:
                 metrics.ALERTS.labels("stored").inc()
             self._stored[request_id] = None

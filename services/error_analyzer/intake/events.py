@@ -217,19 +217,25 @@ def _listed(stacks: Sequence[object]) -> Trace | None:
     ]
     if not known:
         return None
-    frames = [frame for frame in known[0].get("frames") or () if isinstance(frame, Mapping)]
+    told = known[0].get("frames")
+    frames = [frame for frame in told if isinstance(frame, Mapping)] if isinstance(told, list) else []
     return Trace(
         known[0]["exc_type"],
-        str(known[0].get("exc_value", "")),
+        _said(known[0].get("exc_value")),
         tuple(
-            TraceFrame(
-                str(frame.get("filename", "")), _number(frame.get("lineno")), str(frame.get("name", ""))
-            )
+            TraceFrame(_said(frame.get("filename")), _number(frame.get("lineno")), _said(frame.get("name")))
             for frame in frames[-MAX_FRAMES:]
         ),
-        tuple(f"{stack['exc_type']}: {stack.get('exc_value', '')}"[:200] for stack in known[1:10]),
+        tuple(f"{stack['exc_type']}: {_said(stack.get('exc_value'))}"[:200] for stack in known[1:10]),
     )
 
 
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _number(value: object) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+    """A line's number; a bool is an int to Python, and none to the contract."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return value if 0 <= value < 2**31 else 0

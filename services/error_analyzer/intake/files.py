@@ -1,15 +1,17 @@
-"""Finds log files and tells which they are, whatever they are called by now."""
+"""Tells which log files there are, and which is which, whatever they are called by now."""
 
-import glob
+import errno
 import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.error_analyzer.intake.events import SERVICE, service_name
+from services.error_analyzer.intake.globbing import LeftOut, expand, is_foreign
 from services.error_analyzer.intake.offsets import Place
 
 HEAD = 1024
@@ -56,12 +58,22 @@ class Seen:
         return self.device, self.inode
 
 
-def find(sources: Sequence[Source]) -> dict[tuple[int, int], Seen]:
-    """The files that the globs match, each once however many names lead to it; packed ones are left out."""
+def _nobody(_path: str, _reason: str) -> None:
+    return
+
+
+def find(sources: Sequence[Source], left_out: LeftOut = _nobody) -> dict[tuple[int, int], Seen]:
+    """The files that the globs match, each once however many names lead to it; packed ones are left out.
+
+    `left_out` hears of links to what belongs to somebody else, and of folders that hold too much.
+    """
     found: dict[tuple[int, int], Seen] = {}
     for source in sources:
-        for path in sorted(glob.iglob(source.pattern, recursive=True)):
+        for path in sorted(expand(source.pattern, left_out)):
             if path.endswith(_PACKED):
+                continue
+            if is_foreign(path):
+                left_out(path, "it is a link to what belongs to somebody else")
                 continue
             seen = look(path, source.service or service_of(path))
             if seen is not None and len(found) < MAX_FILES:
@@ -70,12 +82,16 @@ def find(sources: Sequence[Source]) -> dict[tuple[int, int], Seen]:
 
 
 def look(path: str, service: str) -> Seen | None:
-    """The file at a path, links followed; None where there is no regular one."""
+    """The file at a path; None where there is no regular one.
+
+    A link is followed where it belongs to whom its target does: who may write in a log folder must not have
+    files read that he can't read himself.
+    """
     try:
         at = os.stat(path)
     except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(at.st_mode):
+    if not stat.S_ISREG(at.st_mode) or is_foreign(path):
         return None
     return Seen(at.st_dev, at.st_ino, path, service, at.st_size, (at.st_size, at.st_mtime_ns))
 
@@ -131,16 +147,32 @@ def copies(place: Place, known: Iterable[tuple[int, int]]) -> Seen | None:
 
 def is_same(seen: Seen, place: Place) -> bool:
     """Whether a file begins as another one did."""
-    head = head_of(seen.path, place.head_bytes)
+    head = head_of(seen, place.head_bytes)
     return head is not None and len(head) == place.head_bytes and digest(head) == place.head
 
 
-def head_of(path: str, most: int = HEAD) -> bytes | None:
-    """The first bytes of a file; None where they can't be read."""
+@contextmanager
+def _opened(path: str, key: tuple[int, int]) -> Iterator[int]:
+    """A descriptor of the very file that was seen; OSError where something else has its name by now.
+
+    Opening never waits: a pipe without a writer would for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read(most) or b""
-    except OSError:
+        at = os.fstat(descriptor)
+        if not stat.S_ISREG(at.st_mode) or (at.st_dev, at.st_ino) != key:
+            raise OSError(errno.ESTALE, "another file has its name", path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def head_of(seen: Seen, most: int = HEAD) -> bytes | None:
+    """The first bytes of a file; None where they can't be read, or another file has its name by now."""
+    try:
+        with _opened(seen.path, seen.key) as descriptor:
+            return os.pread(descriptor, most, 0)
+    except (OSError, ValueError):
         return None
 
 
@@ -167,12 +199,11 @@ def with_head(place: Place, head: bytes) -> Place:
 def read_at(place: Place, most: int) -> bytes | None:
     """Bytes from where reading stands; None where another file, or another text, stands there by now."""
     try:
-        with open(place.path, "rb", buffering=0) as file:
-            at = os.fstat(file.fileno())
-            if (at.st_dev, at.st_ino) != place.key or at.st_size < place.offset:
+        with _opened(place.path, place.key) as descriptor:
+            if os.fstat(descriptor).st_size < place.offset:
                 return None
-            if place.head_bytes and digest(os.pread(file.fileno(), place.head_bytes, 0)) != place.head:
+            if place.head_bytes and digest(os.pread(descriptor, place.head_bytes, 0)) != place.head:
                 return None
-            return os.pread(file.fileno(), most, place.offset)
-    except OSError:
+            return os.pread(descriptor, most, place.offset)
+    except (OSError, ValueError):
         return None

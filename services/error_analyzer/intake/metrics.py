@@ -15,7 +15,7 @@ LOG_ERRORS = Counter(
 )
 LOG_REFUSED = Counter(
     "aiartist_error_analyzer_log_errors_refused",
-    "Errors found in log files that could not be stored for what they hold.",
+    "Errors found in log files that could not be read, or stored, for what they hold.",
     registry=REGISTRY,
 )
 SKIPPED = Counter(

@@ -5,7 +5,7 @@ errors after a crash. Where one ends is chosen so that no error goes across: at 
 before which everything has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -34,7 +34,8 @@ class End(Enum):
 class Piece:
     """What was read. `consumed`: bytes from the begin, up to where all is told by `events`.
 
-    `skipping`: the last line had no end, and what follows is its rest.
+    `skipping`: the last line had no end, and what follows is its rest. `failed`: records that no error
+    could be made of, for a fault of ours.
     """
 
     events: Sequence[ErrorEvent]
@@ -42,6 +43,7 @@ class Piece:
     lines: int
     cut: int
     skipping: bool = False
+    failed: int = 0
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ class _Piece:
         self._cut: list[int] = []
         self._begin = 0
         self._calm = self._calm_events = 0
+        self._failed = self._calm_failed = 0
 
     def read(self, end: End, skipping: bool) -> Piece:
         position = 0
@@ -128,7 +131,12 @@ class _Piece:
         if end - start > MAX_LINE:
             self._cut.append(start)
         text = decoded(self._data[start : min(end, start + MAX_LINE)])
-        line = read_line(text)
+        try:
+            self._read(read_line(text), start)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one line, those behind it are read
+            self._failed += 1
+
+    def _read(self, line: Line, start: int) -> None:
         before = self._partial.pop(line.stream, "")
         if line.partial and len(self._partial) < MAX_STREAMS and len(before) + len(line.text) < MAX_LINE:
             self._partial[line.stream] = before + line.text
@@ -163,38 +171,52 @@ class _Piece:
         if known is not None and not known.waits():
             self._close(line.stream)
         self._note_calm(start)
-        if line.kind is Kind.RECORD and (event := made.from_fields(line, self._service)) is not None:
-            self._events.append(event)
+        if line.kind is Kind.RECORD:
+            self._keep(lambda: made.from_fields(line, self._service))
 
     def _close(self, stream: str) -> None:
         done = self._open.pop(stream, None)
-        if done is None:
-            return
+        if done is not None:
+            self._keep(lambda: self._finished(done))
+
+    def _finished(self, done: _Open) -> ErrorEvent | None:
         trace = done.reader.trace() if done.reader is not None else None
         if done.line.kind is Kind.HEAD or done.line.error:
-            event = made.from_line(done.line, self._service, trace, done.more)
-            if event is not None:
-                self._events.append(event)
-        elif trace is not None:
-            self._events.append(made.from_traceback(done.line, self._service, trace))
+            return made.from_line(done.line, self._service, trace, done.more)
+        return made.from_traceback(done.line, self._service, trace) if trace is not None else None
+
+    def _keep(self, make: Callable[[], ErrorEvent | None]) -> None:
+        """A record that can't be read must not end the reading: it would again, at each start."""
+        try:
+            event = make()
+        except Exception:  # noqa: BLE001 - see above; it is counted
+            self._failed += 1
+            return
+        if event is not None:
+            self._events.append(event)
 
     def _note_calm(self, offset: int | None) -> None:
         if offset is None or self._open or self._partial:
             return
         if self._most is None or len(self._events) <= self._most:
             self._calm, self._calm_events = offset, len(self._events)
+            self._calm_failed = self._failed
 
     def _at_calm(self) -> Piece:
-        return self._piece(self._events[: self._calm_events], self._calm)
+        return self._piece(self._events[: self._calm_events], self._calm, self._calm_failed)
 
     def _flushed(self, position: int) -> Piece:
         for stream, text in list(self._partial.items()):
-            self._take(joined(text, Line(Kind.BARE, "", stream=stream)), None)
+            try:
+                self._take(joined(text, Line(Kind.BARE, "", stream=stream)), None)
+            except Exception:  # noqa: BLE001 - as in a line
+                self._failed += 1
         for stream in list(self._open):
             self._close(stream)
-        return self._piece(self._events, position)
+        return self._piece(self._events, position, self._failed)
 
-    def _piece(self, events: Sequence[ErrorEvent], consumed: int) -> Piece:
+    def _piece(self, events: Sequence[ErrorEvent], consumed: int, failed: int) -> Piece:
         unended = self._data[max(0, consumed - 1) : consumed] not in (b"", b"\n")
         lines = self._data.count(b"\n", self._begin, consumed) + unended
-        return Piece(events, consumed, lines, sum(start < consumed for start in self._cut))
+        cut = sum(start < consumed for start in self._cut)
+        return Piece(events, consumed, lines, cut, failed=failed)

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import grpc
-
 from aiartist.error_analyzer.v1.error_analyzer_pb2 import (
     ErrorEvent,
     IngestErrorsRequest,
@@ -17,6 +15,7 @@ from aiartist.error_analyzer.v1.error_analyzer_pb2 import (
 from services.chassis.errors import InvalidInput, RemoteError, RequestIdReused
 from services.chassis.ids import new_id
 from services.chassis.logs import get_logger
+from services.chassis.shipping import refused_for_good
 from services.error_analyzer.intake import metrics
 from services.error_analyzer.intake.files import Source
 from services.error_analyzer.intake.offsets import (
@@ -132,6 +131,12 @@ class Tailer:
             await self._deliver(sending, [one.events for one in telling])
         metrics.LINES.inc(sum(one.lines for one in taken))
         metrics.LINES_CUT.inc(sum(one.cut for one in taken))
+        for one in taken:
+            if one.failed:
+                metrics.LOG_REFUSED.inc(one.failed)
+                _log.warning(
+                    "records of a log file could not be read", path=one.range.place.path, records=one.failed
+                )
 
     async def _deliver(self, sending: Sending, found: Sequence[Sequence[ErrorEvent]]) -> None:
         """Stores the errors of each range once, however often it takes; returns early only when closing.
@@ -262,6 +267,6 @@ def fate_of(error: Exception) -> str:
         # The id is ours alone: it came with these errors, as they looked to the process that died.
         return "stored"
     code = error.remote_code if isinstance(error, RemoteError) else None
-    if isinstance(error, InvalidInput) or code is grpc.StatusCode.INVALID_ARGUMENT:
+    if isinstance(error, InvalidInput) or (code is not None and refused_for_good(code, str(error))):
         return "refused"
     return "again"

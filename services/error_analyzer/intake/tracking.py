@@ -38,6 +38,7 @@ class Taken:
     events: Sequence[ErrorEvent]
     lines: int
     cut: int
+    failed: int = 0
 
 
 @dataclass(slots=True)
@@ -72,10 +73,11 @@ class Tracker:
         self._missing: dict[tuple[int, int], float] = {}
         self._next = 0
         self._full = False
+        self._told: set[tuple[str, str]] = set()
 
     def look(self) -> None:
         """Finds out which files there are now, and what became of those that were known."""
-        found = files.find(self._sources)
+        found = files.find(self._sources, self._left_out)
         if len(found) == files.MAX_FILES and not self._full:
             self._full = True
             _log.warning("more log files match than are read", most=files.MAX_FILES)
@@ -102,6 +104,12 @@ class Tracker:
         metrics.FILES.set(len(self.places.files.keys() & found.keys()))
         metrics.BACKLOG.set(sum(self._unread(place) for place in self.places.files.values()))
 
+    def _left_out(self, path: str, reason: str) -> None:
+        """What is not even looked at, each once."""
+        if (path, reason) not in self._told and len(self._told) < files.MAX_FILES:
+            self._told.add((path, reason))
+            _log.warning("a log file is not read", path=path, reason=reason)
+
     def order(self) -> list[Place]:
         """Files with something unread: renamed ones first, the others in turns."""
         waiting = [place for place in self.places.files.values() if self._unread(place) > 0]
@@ -127,7 +135,7 @@ class Tracker:
                 return None
         watch.stuck = None
         span = Range(place, place.offset + piece.consumed, piece.skipping)
-        return Taken(span, piece.events, piece.lines, piece.cut)
+        return Taken(span, piece.events, piece.lines, piece.cut, piece.failed)
 
     def advance(self, ranges: Sequence[Range]) -> None:
         """What was read up to their ends is done with."""
@@ -173,7 +181,7 @@ class Tracker:
         """A file that is known: under its name or a new one, longer, or cut and written anew."""
         watch = self._watched.get(place.key)
         if watch is None or watch.seen.changed != seen.changed:
-            head = files.head_of(seen.path)
+            head = files.head_of(seen)
             if head is None:
                 return
             same = len(head) >= place.head_bytes and files.digest(head[: place.head_bytes]) == place.head
@@ -199,7 +207,7 @@ class Tracker:
         )
 
     def _new(self, seen: Seen) -> None:
-        head = files.head_of(seen.path)
+        head = files.head_of(seen)
         if self._refuse(seen, head) or head is None:
             return
         place = Place(seen.device, seen.inode, seen.path, seen.path, seen.service)

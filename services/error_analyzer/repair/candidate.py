@@ -1,14 +1,16 @@
 """A fix as git trees: computed by git itself, and then judged by what git made of it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from services.error_analyzer.domain import Fix, InvalidFix
-from services.error_analyzer.repair.code_rules import judge_change, judge_test
+from services.error_analyzer.repair.code_rules import Around, judge_change, judge_test
 from services.error_analyzer.repair.git import Git, GitError
 
 _REGULAR = ("100644", "100755")
+_ROOTS = ("src", "lib", "gen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,65 @@ async def _judge_outcome(git: Git, fix: Fix, trees: Trees) -> None:
     added = await changes(git, trees.patch, trees.both)
     if [(change.path, change.status) for change in added] != [(fix.test_path, "A")]:
         raise InvalidFix("the test would change other files")
+    around = await _around(git, fix)
     for change in made:
         if change.status != "M" or change.old_mode != change.new_mode or change.old_mode not in _REGULAR:
             raise InvalidFix(f"{change.path} is no regular file, or would not stay one as it is")
-        before, after = [await _source(git, blob, change.path) for blob in (change.old_blob, change.new_blob)]
-        judge_change(change.path, before, after)
-    judge_test(fix.test_path, fix.test_code)
+        before, after = [await _source(git, blob) for blob in (change.old_blob, change.new_blob)]
+        judge_change(change.path, before, after, around)
+    judge_test(fix.test_path, fix.test_code, around)
 
 
-async def _source(git: Git, blob: str, path: str) -> str:
-    try:
-        return (await git.output("cat-file", "blob", blob)).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidFix(f"{path} is not in UTF-8") from error
+async def _around(git: Git, fix: Fix) -> Around:
+    """The repository as the fix finds it: its modules, and what its files import."""
+    listed = await git.output("ls-tree", "-r", "-z", "--name-only", "--full-tree", fix.base_commit)
+    paths = [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path.endswith(".py")]
+    modules = {start for path in paths for module in _modules(path) for start in _starts(module)}
+    _, found = await git.call(
+        *("grep", "-I", "-E", "-z", "--no-textconv", "--no-color", "--no-line-number", "--full-name"),
+        *("-e", r"^[[:space:]]*(from|import)[[:space:]]", fix.base_commit),
+        ok=(0, 1),
+    )
+    imported: set[str] = set()
+    for line in found.decode("utf-8", "replace").splitlines():
+        place, _, text = line.partition("\0")
+        path = place.partition(":")[2]
+        if path.endswith(".py"):
+            imported |= set(_imports(path, text, modules))
+    return Around(
+        changed=frozenset(module for path in fix.files for module in _modules(path)),
+        modules=frozenset(modules),
+        imported=frozenset(imported),
+    )
+
+
+def _modules(path: str) -> list[str]:
+    """As what a file may be imported; one below a folder that is searched for packages in two ways."""
+    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    root, _, rest = name.partition(".")
+    return [name, rest] if root in _ROOTS and rest else [name]
+
+
+def _starts(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def _imports(path: str, line: str, modules: set[str]) -> Iterator[str]:
+    """The modules that a line imports; one that goes on in the next lines: all that may be named there."""
+    if told := re.match(r"\s*from\s+(\.*)\s*([\w.]*)\s+import\s+(.*)", line):
+        dots, module, names = told.groups()
+        if dots:
+            folders = path.split("/")[:-1]
+            module = ".".join([*folders[: len(folders) - len(dots) + 1], *([module] if module else [])])
+        yield module
+        if names.rstrip().endswith(("(", ",", "\\")):
+            yield from (other for other in modules if other.rpartition(".")[0] == module)
+        yield from (f"{module}.{name}" for name in re.findall(r"(\w+)(?:\s+as\s+\w+)?", names))
+    elif told := re.match(r"\s*import\s+(.*)", line):
+        for name in told[1].partition("#")[0].split(","):
+            yield from _starts(name.split()[0] if name.split() else "")
+
+
+async def _source(git: Git, blob: str) -> bytes:
+    return await git.output("cat-file", "blob", blob)

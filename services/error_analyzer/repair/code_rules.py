@@ -5,251 +5,228 @@ No list of bad names is complete, and none has to be: tests run in a sandbox and
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from services.error_analyzer.domain import InvalidFix
-
-_KINDS = {
-    "the network": """
-        socket ssl http urllib urllib3 requests httpx aiohttp ftplib smtplib imaplib poplib telnetlib xmlrpc
-        socketserver websockets select selectors asyncore nntplib paramiko asyncssh webbrowser
-    """,
-    "other processes": "subprocess multiprocessing pty signal pexpect psutil resource atexit sh",
-    "the inside of Python": """
-        importlib runpy code codeop ctypes cffi pickle marshal shelve dill cloudpickle builtins imp zipimport
-        pkgutil gc inspect types dis bdb pdb posix nt _posixsubprocess _socket _ctypes _thread
-    """,
-    "files or the environment": "shutil mmap fcntl dotenv",
-    "the inside of the test tool": "_pytest pluggy xdist",
-}
-_MODULES = {module: kind for kind, modules in _KINDS.items() for module in modules.split()}
-_ALLOWED_OF: Mapping[str, frozenset[str]] = {
-    "os": frozenset({"path", "fspath", "PathLike", "sep", "linesep", "extsep"}),
-    "sys": frozenset({"maxsize", "version_info", "float_info", "byteorder", "getsizeof"}),
-    "urllib": frozenset({"parse"}),
-    "http": frozenset({"HTTPStatus"}),
-    "types": frozenset({"MappingProxyType", "SimpleNamespace", "NoneType"}),
-    "inspect": frozenset({"isawaitable", "iscoroutinefunction", "cleandoc"}),
-}
-"""What is harmless in modules that otherwise are not."""
-_CALLS = frozenset(
-    {
-        *("eval", "exec", "compile", "__import__", "globals", "locals", "vars", "breakpoint", "input"),
-        *("exit", "quit", "delattr", "memoryview"),
-    }
+from services.error_analyzer.repair.code_names import (
+    COOKIE,
+    FOR_TESTS,
+    PARTLY,
+    PURE,
+    PURE_NAMES,
+    RUNS_TESTS,
+    SKIPS,
 )
-_METHODS = frozenset(
-    {
-        *("unlink", "rmdir", "rmtree", "removedirs", "symlink_to", "hardlink_to", "chmod", "lchmod", "chown"),
-        *(
-            "open_connection",
-            "open_unix_connection",
-            "start_server",
-            "start_unix_server",
-            "create_connection",
-        ),
-        *("create_server", "create_datagram_endpoint", "create_subprocess_exec", "create_subprocess_shell"),
-        *("subprocess_exec", "subprocess_shell", "run_in_subprocess", "ProcessPoolExecutor"),
-    }
-)
-_WRITES = frozenset({"write_text", "write_bytes", "touch", "mkdir"})
-_DUNDERS = frozenset(
-    {
-        *("__subclasses__", "__globals__", "__builtins__", "__code__", "__bases__", "__mro__", "__loader__"),
-        *("__spec__", "__getattribute__", "__dict__", "__import__", "__closure__", "__reduce__", "__func__"),
-        *("__self__", "__class_getitem__", "__traceback__", "gi_frame", "cr_frame", "f_globals", "f_back"),
-    }
-)
-_SYSTEM_PLACE = re.compile(r"\s*(?:~|file:|/(?:proc|etc|root|home|dev|sys|var|run|mnt|srv|boot)(?:/|$))")
-_SKIPS = frozenset(
-    {"skip", "skipif", "skipIf", "skipUnless", "skipTest", "xfail", "importorskip", "expectedFailure", "exit"}
-)
-_BROAD = frozenset({"Exception", "BaseException"})
+from services.error_analyzer.repair.code_uses import uses
+from services.error_analyzer.repair.diffs import holds_controls
 
 
-def judge_change(path: str, before: str, after: str) -> None:
-    """InvalidFix where a file newly does what a repair does not."""
-    old, new = Counter(_uses(_parsed(path, before))), Counter(_uses(_parsed(path, after)))
-    for use, number in new.items():
-        if number > old[use]:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The repository that a fix is for. Modules as they are imported: `services.shop.prices`.
+
+    `changed`: those that the fix changes; `modules`: all; `imported`: those that some file imports.
+    """
+
+    changed: frozenset[str]
+    modules: frozenset[str]
+    imported: frozenset[str]
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """The modules that are run anyway, and the packages that they are in."""
+        known = self.imported | self.changed
+        packages = {name[: dot.start()] for name in known for dot in re.finditer(r"\.", name)}
+        return known | packages
+
+
+def judge_change(path: str, before: str | bytes, after: str | bytes, around: Around | None = None) -> None:
+    """InvalidFix where a file newly does what a repair does not, or nothing that it did not do before."""
+    old, new = _parsed(path, before), _parsed(path, after)
+    known = Counter(_found(path, old))
+    for use, number in Counter(_found(path, new)).items():
+        if number > known[use]:
             raise InvalidFix(f"{path}: it newly {use}, which no repair of an error needs")
+    _judge_imports(path, new, _imports(old), around, test=False)
+    if _told(path, old) == _told(path, new):
+        raise InvalidFix(
+            f"{path}: it changes nothing but comments, docstrings and form, which mends no error"
+        )
 
 
-def judge_test(path: str, code: str) -> None:
+def judge_test(path: str, code: str | bytes, around: Around | None = None) -> None:
     """InvalidFix where a test does more than test, or can pass without testing."""
     tree = _parsed(path, code)
-    for use in _uses(tree, test=True):
+    for use in _found(path, tree, test=True):
         raise InvalidFix(f"{path}: the test {use}, which is not allowed in one")
     names = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     if not any(name.startswith("test") for name in names):
         raise InvalidFix(f"{path}: it holds no function whose name begins with test")
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("pytest_"):
-            raise InvalidFix(f"{path}: {node.name} changes how tests are run")
-        if isinstance(node, ast.Attribute) and node.attr in _SKIPS:
-            raise InvalidFix(f"{path}: {node.attr} lets it pass or end without testing")
-        if isinstance(node, ast.Name) and node.id in _SKIPS | {"SystemExit", "KeyboardInterrupt"}:
-            raise InvalidFix(f"{path}: {node.id} lets it pass or end without testing")
-        if isinstance(node, ast.Name) and node.id in (
-            "pytestmark",
-            "pytest_plugins",
-            "__test__",
-            "collect_ignore",
-        ):
-            raise InvalidFix(f"{path}: {node.id} changes how tests are run")
-        if isinstance(node, ast.ImportFrom) and any(alias.name in _SKIPS for alias in node.names):
-            raise InvalidFix(f"{path}: it imports what lets it pass or end without testing")
-
-
-def _parsed(path: str, code: str) -> ast.Module:
-    try:
-        return ast.parse(code, filename=path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
+        for name in _names_in(node):
+            if name in SKIPS or name in ("SystemExit", "KeyboardInterrupt"):
+                raise InvalidFix(f"{path}: {name} lets it pass or end without testing")
+            if name in RUNS_TESTS or (name.startswith("pytest_") and name != "pytest_asyncio"):
+                raise InvalidFix(f"{path}: {name} changes how tests are run")
+            if name in ("pytestconfig", "conftest", "hookimpl"):
+                raise InvalidFix(f"{path}: {name} changes how tests are run")
+            if name in ("__file__", "__doc__", "getdoc"):
+                raise InvalidFix(
+                    f"{path}: {name} reads source; a test shows what code does, not how it reads"
+                )
+        if isinstance(node, ast.Constant) and re.search(r"\.py[cw]?$", str(node.value)):
+            raise InvalidFix(f"{path}: it names the source file {str(node.value)[:60]!r}: it tests behaviour")
+    _judge_imports(path, tree, frozenset(), around, test=True)
+    if around is not None and not _uses_changed(tree, around):
         raise InvalidFix(
-            f"{path}: it is no Python: {getattr(error, 'msg', error)}" + (f", line {line}" if line else "")
+            f"{path}: none of its functions uses what it imports from {', '.join(sorted(around.changed))}, "
+            "which the fix changes"
+        )
+
+
+def _parsed(path: str, content: str | bytes) -> ast.Module:
+    """The tree of what Python itself would read, which goes by bytes."""
+    try:
+        raw = content if isinstance(content, bytes) else content.encode()
+        text = raw.decode()
+    except UnicodeError as error:
+        raise InvalidFix(f"{path} is not in UTF-8") from error
+    if holds_controls(text):
+        raise InvalidFix(f"{path}: it holds control characters, form feeds, or byte order marks")
+    for number, line in enumerate(raw.split(b"\n")[:2], start=1):
+        cookie = COOKIE.match(line)
+        if cookie and cookie[1].lower() not in (b"utf-8", b"utf8"):
+            raise InvalidFix(
+                f"{path}: line {number} declares the encoding {cookie[1].decode()}; only utf-8 may be"
+            )
+    try:
+        return ast.parse(raw, filename=path)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line_number = getattr(error, "lineno", None)
+        raise InvalidFix(
+            f"{path}: it is no Python: {getattr(error, 'msg', error)}"
+            + (f", line {line_number}" if line_number else "")
         ) from error
 
 
-def _uses(tree: ast.Module, *, test: bool = False) -> Iterator[str]:
-    """Everything questionable, each time that it occurs, as the rest of a sentence."""
-    aliases = _aliases(tree)
-    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import():
-                for alias in node.names:
-                    if reason := _module_reason(alias.name):
-                        yield f"imports {alias.name} ({reason})"
-            case ast.ImportFrom():
-                yield from _imported_from(node)
-            case ast.Attribute() | ast.Name() if id(node) not in inner:
-                yield from _named(node, aliases)
-            case ast.Call():
-                yield from _called(node, aliases, test=test)
-            case ast.Constant(value=str() as text):
-                if _SYSTEM_PLACE.match(text):
-                    yield f"names a place of the system, {text[:60]!r}"
-                elif text in _DUNDERS:
-                    yield f"names {text}"
-            case ast.ExceptHandler():
-                if reason := _swallows(node):
-                    yield reason
-            case _:
-                pass
-        if isinstance(node, ast.Attribute) and node.attr in _DUNDERS:
-            yield f"reaches for {node.attr}"
+class _Plain(ast.NodeTransformer):
+    """Takes out what is said and not done."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
 
 
-def _aliases(tree: ast.Module) -> dict[str, str]:
-    """What names of modules and of things imported from them stand for, with dots."""
-    found: dict[str, str] = {}
+def _found(path: str, tree: ast.Module, *, test: bool = False) -> list[str]:
+    try:
+        return list(uses(tree, test=test))
+    except RecursionError as error:
+        raise InvalidFix(f"{path}: it is nested too deeply to be judged") from error
+
+
+def _told(path: str, tree: ast.Module) -> str:
+    """What a module does; the tree is used up."""
+    try:
+        return ast.dump(_Plain().visit(tree))
+    except RecursionError as error:
+        raise InvalidFix(f"{path}: it is nested too deeply to be judged") from error
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """Every name that a node uses or gives."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+            yield name
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.alias(name=name, asname=given):
+            yield from [*name.split("."), *([given] if given else [])]
+        case ast.MatchClass(kwd_attrs=names):
+            yield from names
+        case ast.Call(
+            func=ast.Name(id="getattr" | "setattr") | ast.Attribute(attr="setattr" | "delattr" | "object")
+        ):
+            yield from (
+                str(each.value).rpartition(".")[2] for each in node.args if isinstance(each, ast.Constant)
+            )
+        case _:
+            pass
+
+
+def _imports(tree: ast.Module) -> frozenset[str]:
+    """The modules that a file imports, as it writes them: `.prices` for one beside it."""
+    return frozenset(module for module, _ in _imported(tree))
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Modules, and what is imported from them; empty where that is the module itself."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (("." * node.level + (node.module or ""), alias.name) for alias in node.names)
+
+
+def _judge_imports(
+    path: str, tree: ast.Module, already: frozenset[str], around: Around | None, *, test: bool
+) -> None:
+    for module, name in _imported(tree):
+        if module in PURE or (test and module in FOR_TESTS) or name in PURE_NAMES.get(module, ()):
+            continue
+        if name and (module in PARTLY and name in PARTLY[module]):
+            continue
+        own = around and _resolved(path, module)
+        whole = f"{own}.{name}".removeprefix(".") if name else own
+        if around and own and whole:
+            known = around.reached
+            if own in around.modules and (whole in known or (whole not in around.modules and own in known)):
+                continue
+            if whole in known and whole in around.modules:
+                continue
+            if module in already and whole not in around.modules:
+                continue
+        elif module in already:
+            continue
+        raise InvalidFix(
+            f"{path}: it newly imports {module}{f' ({name})' if name else ''}, which is neither a plain "
+            "standard module nor one of the repository that is imported already"
+        )
+
+
+def _resolved(path: str, module: str) -> str:
+    """The whole name of a module that may be written from where it is imported."""
+    rest = module.lstrip(".")
+    level = len(module) - len(rest)
+    if not level:
+        return module
+    folders = path.split("/")[:-1]
+    return ".".join([*folders[: len(folders) - level + 1], *([rest] if rest else [])])
+
+
+def _uses_changed(tree: ast.Module, around: Around) -> bool:
+    """Whether a function uses a name that an import of a changed module gave."""
+    given: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            given |= {
+                alias.asname or alias.name.partition(".")[0]
+                for alias in node.names
+                if alias.name in around.changed
+            }
+        elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
-                found[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
+                whole = f"{node.module}.{alias.name}"
+                packaged = whole not in around.modules and any(
+                    module.startswith(f"{node.module}.") for module in around.changed
                 )
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    return found
-
-
-def _module_reason(dotted: str) -> str:
-    first, *rest = dotted.split(".")
-    if first in _ALLOWED_OF and rest and rest[0] in _ALLOWED_OF[first]:
-        return ""
-    return _MODULES.get(first, "")
-
-
-def _imported_from(node: ast.ImportFrom) -> Iterator[str]:
-    for alias in node.names:
-        if alias.name == "*":
-            yield f"imports everything of {node.module}"
-        elif not node.level and (reason := _dotted_reason(f"{node.module}.{alias.name}")):
-            yield f"imports {alias.name} of {node.module} ({reason})"
-
-
-def _dotted_reason(dotted: str) -> str:
-    """Why a dotted name below a module is questionable; its parts, too: `logging.os.environ`."""
-    parts = dotted.split(".")
-    for at, part in enumerate(parts):
-        if part in ("os", "sys"):
-            following = parts[at + 1] if at + 1 < len(parts) else ""
-            if following not in _ALLOWED_OF[part]:
-                return (
-                    f"{part} is more than a repair needs; allowed are {', '.join(sorted(_ALLOWED_OF[part]))}"
-                )
-        elif reason := _module_reason(".".join(parts[at:])):
-            return reason
-    return ""
-
-
-def _dotted(node: ast.expr, aliases: Mapping[str, str]) -> str:
-    """The name with dots of what begins at a module; empty for all else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id not in aliases:
-        return ""
-    return ".".join([aliases[node.id], *reversed(parts)])
-
-
-def _named(node: ast.Attribute | ast.Name, aliases: Mapping[str, str]) -> Iterator[str]:
-    if (dotted := _dotted(node, aliases)) and (reason := _dotted_reason(dotted)):
-        yield f"uses {dotted} ({reason})"
-    elif isinstance(node, ast.Name) and node.id in _CALLS | {"__builtins__", "__loader__", "__spec__"}:
-        yield f"uses {node.id}"
-    elif isinstance(node, ast.Attribute) and node.attr in _METHODS:
-        yield f"uses .{node.attr}"
-
-
-def _called(node: ast.Call, aliases: Mapping[str, str], *, test: bool) -> Iterator[str]:
-    called = node.func
-    name = (
-        called.id
-        if isinstance(called, ast.Name)
-        else called.attr
-        if isinstance(called, ast.Attribute)
-        else ""
+                if node.module in around.changed or whole in around.changed or packaged:
+                    given.add(alias.asname or alias.name)
+    return any(
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in given
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
     )
-    if name in ("getattr", "setattr", "hasattr") and isinstance(called, ast.Name) and len(node.args) > 1:
-        wanted = node.args[1]
-        if not isinstance(wanted, ast.Constant):
-            yield f"calls {name} with a computed name"
-            return
-        wanted_name = str(wanted.value)
-        if isinstance(node.args[0], ast.Name | ast.Attribute) and (start := _dotted(node.args[0], aliases)):
-            if reason := _dotted_reason(f"{start}.{wanted_name}"):
-                yield f"uses {start}.{wanted_name} ({reason})"
-        elif wanted_name in _METHODS:
-            yield f"uses .{wanted_name}"
-    if name == "open" and _opens_to_write(node, method=isinstance(called, ast.Attribute)):
-        yield "opens a file to write"
-    if name in _WRITES and isinstance(called, ast.Attribute) and not test:
-        yield f"writes files with .{name}"
-    if name == "suppress" and any(isinstance(each, ast.Name) and each.id in _BROAD for each in node.args):
-        yield "suppresses every exception"
-
-
-def _opens_to_write(node: ast.Call, *, method: bool) -> bool:
-    at = 0 if method else 1
-    given = [keyword.value for keyword in node.keywords if keyword.arg == "mode"] or node.args[at : at + 1]
-    if not given or not isinstance(given[0], ast.Constant):
-        return bool(given)
-    return any(letter in str(given[0].value) for letter in "wax+")
-
-
-def _swallows(node: ast.ExceptHandler) -> str:
-    caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-    names = [
-        each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
-        for each in caught
-    ]
-    if node.type is not None and not _BROAD & set(names):
-        return ""
-    if any(isinstance(each, ast.Raise) for each in ast.walk(node)):
-        return ""
-    return "catches every exception and goes on, which hides errors"

@@ -14,6 +14,9 @@ _MOST_BYTES = 256 * 1024
 _HUNK = re.compile(r"@@ -(\d{1,7})(?:,(\d{1,7}))? \+(\d{1,7})(?:,(\d{1,7}))? @@.*")
 _INDEX = re.compile(r"index [0-9a-f]{4,64}\.\.[0-9a-f]{4,64}(?: 100(?:644|755))?")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _NO_NEWLINE = "\\ No newline at end of file"
 _FORBIDDEN = (
     (("new file mode", "--- /dev/null"), "it makes a new file: only the test may be new"),
@@ -50,11 +53,16 @@ def is_plain_path(path: str) -> bool:
     return _PATH.fullmatch(path) is not None and len(path) <= 300
 
 
+def holds_controls(text: str) -> bool:
+    """True where characters show as nothing, turn the direction of reading, or stand for no character."""
+    return _CONTROLS.search(text) is not None
+
+
 def read(text: str) -> tuple[FileDiff, ...]:
     """The files that a diff changes, each once. InvalidFix says what is wrong."""
     if len(text.encode("utf-8", "surrogatepass")) > _MOST_BYTES:
         raise InvalidFix(f"the diff is longer than {_MOST_BYTES // 1024} KiB")
-    if "\0" in text or "\r" in text:
+    if holds_controls(text):
         raise InvalidFix("the diff holds control characters")
     lines = text.split("\n")
     while lines and not lines[-1].strip():

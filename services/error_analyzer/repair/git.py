@@ -1,6 +1,7 @@
 """Git, asked so that nothing but one repository has a say: no hooks, no other configuration, no network."""
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -24,6 +25,14 @@ _SAFE = (
     *("-c", "commit.gpgSign=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"),
     *("-c", "protocol.allow=never", "-c", "submodule.recurse=false", "-c", "diff.external="),
     *("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "-c", "advice.detachedHead=false"),
+)
+# How git, in C's own words, ends a line about the machine or another git's lock, not about what it was asked.
+_MACHINE = tuple(
+    os.strerror(number)
+    for number in (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE),
+        *(errno.ENFILE, errno.EAGAIN, errno.EACCES, errno.ESTALE, errno.EEXIST),
+    )
 )
 
 
@@ -60,7 +69,10 @@ class Git:
         )
 
     async def output(self, *arguments: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> bytes:
-        """What git prints. GitError where it ends with another code than `ok`, or takes over two minutes."""
+        """What git prints. GitError where it ends with another code than `ok`.
+
+        RepairUnavailable where it takes over two minutes, is killed, or lacks memory, disk or rights.
+        """
         return (await self.call(*arguments, stdin=stdin, ok=ok))[1]
 
     async def text(self, *arguments: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> str:
@@ -102,7 +114,7 @@ class Git:
             async with asyncio.timeout(_TIMEOUT_S):
                 out, complaint = await process.communicate(stdin)
         except TimeoutError as error:
-            raise GitError(f"git {arguments[0]} did not end within {_TIMEOUT_S:g} s") from error
+            raise RepairUnavailable(f"git {arguments[0]} did not end within {_TIMEOUT_S:g} s") from error
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -110,7 +122,16 @@ class Git:
                 await asyncio.shield(process.wait())
         code = process.returncode or 0
         if code not in ok:
-            said = " ".join(complaint.decode("utf-8", "replace").split())
+            lines = complaint.decode("utf-8", "replace").splitlines()
+            said = " ".join(" ".join(lines).split())
+            if (
+                code < 0
+                or "Out of memory" in said
+                or any(line.rstrip(" .").endswith(_MACHINE) for line in lines)
+            ):
+                raise RepairUnavailable(
+                    f"git {arguments[0]} could not work: {said[:500] or f'signal {-code}'}"
+                )
             raise GitError(said[:500] or f"git {arguments[0]} ended with code {code}")
         return code, out
 

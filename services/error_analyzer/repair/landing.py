@@ -2,13 +2,14 @@
 
     journal         what is moved from where to where, and which index lock is ours
     index.lock      the new index, linked there whole: git's own lock against git
-    files           each replaced in one step
+    files           each replaced in one step; what was there stays beside it until the end
     branch          moved only from the commit that it was looked at
     index           the lock renamed, as git does; then the journal goes
 
 A SIGKILL may come anywhere: the next one to hold the lock sees by the branch whether it had moved, and
-finishes or undoes the rest. What is neither the old nor the new content is somebody's work and stays. A lock
-of git that is not in the journal is somebody's, too.
+finishes or undoes the rest. What is neither the old nor the new content is somebody's work and stays, or is
+put back where an editor still wrote it to the file that was replaced. A lock of git that is not in the
+journal is somebody's, too.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +28,8 @@ from services.error_analyzer.repair.candidate import Change, changes
 from services.error_analyzer.repair.git import GitError, Repository
 
 JOURNAL, _INDEX, _TEMPORARY = "aiartist-autofix.json", "aiartist-autofix.index", ".aiartist-autofix-"
+_ASIDE = ".aiartist-autofix.was-"
+"""Begins the second name of a file that is replaced."""
 _UNDER_WAY = (
     *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG"),
     *("rebase-merge", "rebase-apply", "sequencer"),
@@ -99,7 +103,11 @@ async def move(held: Repository, ref: str, old: str, new: str, *, reason: str) -
         if await held.branch() != ref or await held.head() != old:
             raise Moved
         for change in made:
-            await _write(held, change.path, new)
+            if not await _write(held, change.path, change.new_blob, change.old_blob):
+                raise _in_the_way(held, change.path)
+        for change in made:
+            if await _content(held, change.path, _aside(held, change.path)) not in ("", change.old_blob):
+                raise _in_the_way(held, change.path)
         await _move_ref(held, ref, old, new, reason)
     finally:
         # Finishes where the branch has moved, else undoes: the same as after a kill.
@@ -142,10 +150,29 @@ async def _refuse_unclean(held: Repository, made: Sequence[Change]) -> None:
         *("--", *paths),
     )
     if said:
-        raise FixFailed(
-            f"{held.folder} is not clean where the fix goes ({said.split(chr(0))[0]}): "
-            "commit or take back what was changed there"
-        )
+        raise _in_the_way(held, said.split("\0")[0])
+    await _refuse_unwatched(held, paths)
+    for change in made:
+        # Git believes what its index says of a file's time and size.
+        if await _content(held, change.path, held.folder / change.path) != _or_none(change.old_blob):
+            raise _in_the_way(held, change.path)
+
+
+def _in_the_way(held: Repository, what: str) -> FixFailed:
+    return FixFailed(
+        f"{held.folder} is not clean where the fix goes ({what}): commit or take back what was changed there"
+    )
+
+
+async def _refuse_unwatched(held: Repository, paths: Sequence[str]) -> None:
+    """Where git was told not to look at a file, it does not tell what is done to it."""
+    for entry in filter(None, (await held.git.text("ls-files", "-v", "-z", "--", *paths)).split("\0")):
+        tag, path = entry.split(" ", 1)
+        if tag.islower() or tag == "S":
+            raise FixFailed(
+                f"{path} is marked so that git does not look at it in {held.folder}; take the mark away: "
+                f"git update-index --no-skip-worktree --no-assume-unchanged {path}"
+            )
 
 
 def _refuse_taken(held: Repository, change: Change) -> None:
@@ -166,8 +193,8 @@ async def _prepare(held: Repository, ref: str, old: str, new: str, made: Sequenc
     try:
         seen = _identity(index)
         shutil.copyfile(index, prepared)
-    except OSError as error:
-        raise FixFailed(f"{index} can't be read: {error.strerror}") from error
+    except FileNotFoundError as error:
+        raise FixFailed(f"{index} is missing: nothing is checked out in {held.folder}") from error
     lines = [
         f"0 {'0' * len(old)}\t{change.path}\0"
         if change.status == "D"
@@ -198,37 +225,82 @@ def _identity(path: Path) -> tuple[int, int, int, int]:
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
-async def _write(held: Repository, path: str, commit: str) -> None:
-    """Brings a file to what it is in a commit, in one step; without it there, removes it."""
+async def _write(held: Repository, path: str, wanted: str, present: str) -> bool:
+    """Brings a file from one blob to another in one step; zeros: no file. False where it is neither.
+
+    What was there keeps a second name: an editor that has it open may write to it yet.
+    """
+    place, aside = held.folder / path, _aside(held, path)
+    beside = place.with_name(f"{_TEMPORARY}{place.name}")
+    if _or_none(wanted):
+        content = await held.git.output("cat-file", "--filters", f"--path={path}", wanted)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _fill(beside, content, place.stat().st_mode & 0o777 if place.is_file() else None)
+    try:
+        if not _or_none(present):
+            os.link(beside, place)
+            return True
+        os.link(place, aside, follow_symlinks=False)
+        if await _content(held, path, aside) != present or not _same(place, aside):
+            aside.unlink()
+            return False
+        if _or_none(wanted):
+            beside.replace(place)
+        else:
+            place.unlink()
+    except (FileExistsError, FileNotFoundError):
+        # Made or removed by somebody just now.
+        return False
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def _aside(held: Repository, path: str) -> Path:
     place = held.folder / path
-    if await _blob(held, commit, path) is None:
-        place.unlink(missing_ok=True)
-        with suppress(OSError):
-            # As git does: folders that are empty then go, up to the first that is not.
-            for parent in _parents(held, place):
-                parent.rmdir()
-        return
-    content = await held.git.output("cat-file", "--filters", f"{commit}:{path}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    mode = place.stat().st_mode & 0o777 if place.exists() else None
-    _replace(place, content, mode)
+    return place.with_name(f"{_ASIDE}{place.name}")
 
 
-def _replace(place: Path, content: bytes, mode: int | None = None) -> None:
+def _same(one: Path, other: Path) -> bool:
+    first, second = one.lstat(), other.lstat()
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def _kind(place: Path) -> int:
+    """The mode of what is there, links not followed; 0: nothing is."""
+    try:
+        return place.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _or_none(blob: str) -> str:
+    """Empty for git's zeros, which stand for no file."""
+    return blob.strip("0") and blob
+
+
+async def _content(held: Repository, path: str, place: Path) -> str:
+    """The blob that a file would be in the repository; empty: there is none; `?`: it is no regular file."""
+    kind = _kind(place)
+    if not stat.S_ISREG(kind):
+        return "?" if kind else ""
+    return await held.git.text("hash-object", f"--path={path}", "--", str(place))
+
+
+def _replace(place: Path, content: bytes) -> None:
     """Writes a file beside its place and moves it there."""
     beside = place.with_name(f"{_TEMPORARY}{place.name}")
+    _fill(beside, content, None)
+    beside.replace(place)
+
+
+def _fill(beside: Path, content: bytes, mode: int | None) -> None:
     with open(beside, "wb") as file:
         file.write(content)
         file.flush()
         if mode is not None:
             os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
-    beside.replace(place)
-
-
-async def _blob(held: Repository, commit: str, path: str) -> str | None:
-    listed = await held.git.text("ls-tree", "-z", "--full-tree", commit, "--", path)
-    return listed.split("\t")[0].split(" ")[2] if listed else None
 
 
 async def _recover(held: Repository) -> None:
@@ -247,6 +319,8 @@ async def _recover(held: Repository) -> None:
     for folder in {(held.folder / change.path).parent for change in made}:
         for leftover in folder.glob(f"{_TEMPORARY}*"):
             leftover.unlink(missing_ok=True)
+    for change in made:
+        await _give_back(held, change)
     if known:
         await _settle(held, made, at, journal)
     if ours and known and at == journal.new:
@@ -265,13 +339,29 @@ async def _recover(held: Repository) -> None:
 async def _settle(held: Repository, made: Sequence[Change], at: str, journal: _Journal) -> None:
     """Brings files that still have the content of the other commit to that of the branch's."""
     for change in made:
-        place = held.folder / change.path
         wanted, other = change.new_blob, change.old_blob
         if at == journal.old:
             wanted, other = other, wanted
-        present = None
-        if place.is_file() and not place.is_symlink():
-            present = await held.git.text("hash-object", f"--path={change.path}", "--", str(place))
-        missing = "0" * len(wanted)
-        if (present or missing) != wanted and (present or missing) == other:
-            await _write(held, change.path, at)
+        place = held.folder / change.path
+        if wanted != other and await _content(held, change.path, place) == _or_none(other):
+            await _write(held, change.path, wanted, other)
+            await _give_back(held, change)
+        if at == journal.new and change.status == "D" and not _kind(place):
+            with suppress(OSError):
+                # As git does: folders that are empty then go, up to the first that is not.
+                for parent in _parents(held, place):
+                    parent.rmdir()
+
+
+async def _give_back(held: Repository, change: Change) -> None:
+    """Puts a file that was replaced back where somebody wrote to it since, and else ends its second name."""
+    place, aside = held.folder / change.path, _aside(held, change.path)
+    known = ("", _or_none(change.old_blob), _or_none(change.new_blob))
+    content = await _content(held, change.path, aside)
+    if not content:
+        return
+    if content in known or (_kind(place) and _same(place, aside)):
+        aside.unlink()
+    elif await _content(held, change.path, place) in known:
+        aside.replace(place)
+    # Else both are somebody's, and both stay.

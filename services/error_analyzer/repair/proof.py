@@ -7,6 +7,7 @@ An exit code alone proves little: `os._exit(0)` gives the best of all. Of pytest
 it writes last, with each test's outcome: those of the fix must be in it, and all that passed without the fix.
 """
 
+import asyncio
 import os
 import shlex
 import shutil
@@ -61,6 +62,7 @@ class Prover:
     def __init__(self, settings: Settings, repository: Repository, workspace: Workspace) -> None:
         self._settings, self._repository, self._workspace = settings, repository, workspace
         self._bases: dict[str, frozenset[str]] = {}
+        self._base_run = asyncio.Lock()
 
     async def prove(self, fix: Fix, trees: Trees) -> Proof:
         """FixFailed, with what was printed, where it is no fix; RepairUnavailable: that can't be told."""
@@ -74,8 +76,17 @@ class Prover:
         _must_pass_still(runs, passing)
         return Proof(_log(runs))
 
+    async def ready(self, commit: str) -> None:
+        """RepairUnavailable where no fix of this commit could be proven: its own tests fail or can't run."""
+        _program(shlex.split(self._settings.auto_fix_test_command))
+        await self._base(commit)
+
     async def _base(self, commit: str) -> frozenset[str]:
         """The project's tests that pass without the fix; they all must."""
+        async with self._base_run:
+            return await self._passing(commit)
+
+    async def _passing(self, commit: str) -> frozenset[str]:
         if commit not in self._bases:
             found = await self._run(
                 "the project's tests without the fix", self._settings.auto_fix_command, commit

@@ -8,23 +8,30 @@ from pathlib import PurePosixPath
 from services.error_analyzer.domain import InvalidFix, Suggestion
 from services.error_analyzer.repair import diffs
 from services.error_analyzer.repair.diffs import FileDiff
+from services.error_analyzer.secret_files import is_secret
 from services.error_analyzer.settings import Settings
 
 _MOST_TEST_LINES, _MOST_TEST_BYTES = 300, 64 * 1024
 _FOLDERS = frozenset({"test", "tests", "testing", "ci", "migrations", "node_modules", "site-packages"})
 _NAMES = (
     *("conftest.py", "test_*.py", "*_test.py", "setup.py", "noxfile.py", "fabfile.py", "sitecustomize.py"),
-    *("usercustomize.py", "*secret*", "*credential*", "*password*"),
+    "usercustomize.py",
 )
-_OWN = "error_analyzer/repair/"
+_GUARDS = re.compile(r"/error_analyzer/|/chassis/(?:redaction|logs|settings|shipping)\.py$", re.IGNORECASE)
+"""What finds errors, judges and proves fixes, and what keeps secrets out of logs."""
 
 TEXT = """\
 - The diff changes lines of existing Python files only: nothing new, deleted, renamed or binary, no modes.
 - It changes no tests, no configuration of tools, and nothing that decides how fixes are proven.
 - The test is one new file, named test_*.py, directly in the folder for tests of fixes; at most 300 lines.
-- It fails without the diff, by an assertion or by the error itself, and passes with it. It skips nothing.
+- It imports a changed module and uses it; it reads no source files. It skips nothing and patches no `os`,
+  `sys` or `builtins`. It fails without the diff, by an assertion or by the error itself, and passes with it.
 - Neither reads the environment, uses the network, starts processes, runs text as code or removes files.
-- No `except Exception` that goes on: the error's cause is mended, not hidden.
+- New imports: plain standard modules (collections, datetime, json, re, ...) and modules of the repository
+  that it imports somewhere already. No modules as values, no attributes by computed names or in formats.
+- No `except Exception` that does not always raise again, no `return` in `finally`: the error's cause is
+  mended, not hidden. Comments alone mend nothing.
+- UTF-8 without encoding declarations, form feeds and byte order marks.
 """
 """The rules in words, for those who write fixes."""
 
@@ -49,9 +56,11 @@ def _judge_path(path: str, settings: Settings) -> None:
     parts = PurePosixPath(path.lower()).parts
     if not path.endswith(".py"):
         raise InvalidFix(f"{path} is no Python file: a fix changes no others")
-    if _FOLDERS & set(parts[:-1]) or path.startswith(f"{settings.auto_fix_tests}/") or _OWN in f"/{path}":
+    if _FOLDERS & set(parts[:-1]) or path.startswith(f"{settings.auto_fix_tests}/"):
         raise InvalidFix(f"{path} is in a folder that no fix may change")
-    if any(PurePosixPath(parts[-1]).match(name) for name in _NAMES):
+    if _GUARDS.search(f"/{path}"):
+        raise InvalidFix(f"{path} decides about fixes or about secrets in logs: no fix may change it")
+    if is_secret(path) or any(PurePosixPath(parts[-1]).match(name) for name in _NAMES):
         raise InvalidFix(f"{path} is a file that no fix may change")
     if not allowed(path, settings.auto_fix_paths):
         raise InvalidFix(f"{path} is not among the allowed paths: {', '.join(settings.auto_fix_paths)}")
@@ -64,7 +73,7 @@ def _judge_test_file(suggestion: Suggestion, settings: Settings) -> None:
         raise InvalidFix(f"the test's path {path[:100]!r} is not directly in {settings.auto_fix_tests}")
     if not re.fullmatch(r"test_\w+\.py", name):
         raise InvalidFix(f"the test's name {name[:100]!r} is not like test_*.py")
-    if "\0" in code or "\r" in code:
+    if diffs.holds_controls(code):
         raise InvalidFix("the test holds control characters")
     if code.count("\n") > _MOST_TEST_LINES or len(code.encode("utf-8", "surrogatepass")) > _MOST_TEST_BYTES:
         raise InvalidFix(

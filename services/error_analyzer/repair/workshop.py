@@ -2,10 +2,11 @@
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from services.error_analyzer.domain import (
     Fix,
@@ -25,6 +26,23 @@ from services.error_analyzer.repair.workspace import Workspace
 from services.error_analyzer.settings import Settings
 
 _LOOKS_AT_A_MOVING_BRANCH = 3
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _repeatable(
+    work: Callable[Concatenate["Workshop", _P], Coroutine[Any, Any, _T]],
+) -> Callable[Concatenate["Workshop", _P], Coroutine[Any, Any, _T]]:
+    """What git or the machine refuses on the way is no fault of a fix: RepairUnavailable."""
+
+    @wraps(work)
+    async def repeatable(self: "Workshop", /, *args: _P.args, **more: _P.kwargs) -> _T:
+        try:
+            return await work(self, *args, **more)
+        except (GitError, OSError) as error:
+            raise RepairUnavailable(f"it could not be done now: {error}") from error
+
+    return repeatable
 
 
 class Workshop:
@@ -70,6 +88,14 @@ class Workshop:
         """Where it keeps its files, outside of the repository; gone when it is closed."""
         return self._workspace.folder
 
+    @_repeatable
+    async def ready(self) -> None:
+        """RepairUnavailable where no fix could be proven now: tests can't run, or fail without any."""
+        if self._why_not:
+            raise RepairUnavailable(self._why_not)
+        await self._prover.ready(await self._repository.head())
+
+    @_repeatable
     async def check(self, suggestion: Suggestion) -> Fix:
         """The fix, for the repository's HEAD. InvalidFix says which rule it breaks. Nothing of it is run."""
         return await self._checked(suggestion, await self._repository.head())
@@ -90,6 +116,7 @@ class Workshop:
         """In the workshop's own object store; judges the fix once more."""
         return await grow(self._workspace.scratch(self._repository), fix)
 
+    @_repeatable
     async def prove(self, fix: Fix) -> Proof:
         """Runs tests in the sandbox. FixFailed, with what they printed; RepairUnavailable: none can run."""
         if self._why_not:
@@ -103,6 +130,7 @@ class Workshop:
             self._proven = {fix: await self._prover.prove(fix, trees)}
         return self._proven[fix]
 
+    @_repeatable
     async def keep(self, fingerprint: str, fix: Fix, *, message: str) -> str:
         """The commit that `autofix/<fingerprint>` now names. Same fix and message: the same commit.
 
@@ -120,6 +148,7 @@ class Workshop:
             await commits.point_branch(held, fingerprint, commit)
             return commit
 
+    @_repeatable
     async def apply(self, fingerprint: str, commit: str) -> str:
         """The commit by which a kept fix is in the checked-out branch now: itself, or the same on newer code.
 
@@ -151,8 +180,12 @@ class Workshop:
             await landing.move(held, ref, fix.base_commit, target, reason=f"autofix: applied {fingerprint}")
             return target
 
+    @_repeatable
     async def revert(self, commit: str, *, message: str) -> str:
-        """The commit that takes an applied fix out again. FixFailed where later changes build on it."""
+        """The commit that takes an applied fix out again. FixFailed where later changes build on it.
+
+        Where nothing of it is left, taken out by hand or overwritten, that is HEAD as it is.
+        """
         _, applied_message = await self._one_of_ours(commit)
         fingerprint = commits.trailers(applied_message).get("Autofix", "")
         worded = commits.worded(message, Autofix=fingerprint, Reverts=commit)
@@ -164,7 +197,11 @@ class Workshop:
                 if marks.get("Reverts") == commit:
                     return made
             # Tried apart first: where it does not go, the repository gets no object of it.
-            await self._without(self._workspace.scratch(self._repository), commit, head)
+            scratch = self._workspace.scratch(self._repository)
+            if await self._without(scratch, commit, head) == await scratch.text(
+                "rev-parse", f"{head}^{{tree}}"
+            ):
+                return head
             try:
                 return await _uninterrupted(self._land_revert(commit, head, ref, worded))
             except landing.Moved:
@@ -179,13 +216,17 @@ class Workshop:
             return target
 
     async def _without(self, git: Git, commit: str, head: str) -> str:
-        """The tree of `head` without what a commit changed."""
-        undo = await git.output(
-            "diff-tree", "-p", "--binary", "--full-index", "--no-renames", commit, f"{commit}^"
-        )
+        """The tree of `head` without what a commit changed; files that are as they were before it stay."""
+        there = {change.path for change in await changes(git, f"{commit}^", head)}
+        left = [change.path for change in await changes(git, commit, f"{commit}^") if change.path in there]
         await git.output("read-tree", head)
         try:
-            await git.output("apply", "--cached", "--3way", "-", stdin=undo)
+            if left:
+                undo = await git.output(
+                    *("diff-tree", "-p", "--binary", "--full-index", "--no-renames"),
+                    *(commit, f"{commit}^", "--", *left),
+                )
+                await git.output("apply", "--cached", "--3way", "-", stdin=undo)
             tree = await git.text("write-tree")
         except GitError as error:
             raise FixFailed(f"later changes build on {commit[:12]}; revert it by hand: {error}") from error
@@ -236,7 +277,8 @@ class Workshop:
 
     async def _fix_of(self, commit: str, base: str, head: str) -> Fix:
         """The fix that a commit holds, for `head`; judged by the rules as they are set now."""
-        git = self._repository.git
+        # With an index of its own, or git takes files of the working tree for those of a commit.
+        git = self._workspace.scratch(self._repository)
         made = await changes(git, base, commit)
         tests = [change for change in made if change.status == "A"]
         changed = [change.path for change in made if change.status != "A"]

@@ -16,8 +16,10 @@ from typing import Any
 
 from services.error_analyzer.domain import RepairUnavailable
 from services.error_analyzer.repair.git import Git, Repository
+from services.error_analyzer.secret_files import is_secret
 
 PREFIX = "aiartist-repair-"
+_AS_KEPT = "* -filter -ident -text -working-tree-encoding\n"
 
 
 class Workspace:
@@ -63,20 +65,31 @@ class Workspace:
 
     @asynccontextmanager
     async def checkout(self, repository: Repository, tree: str) -> AsyncIterator[Path]:
-        """A working tree of its own with a tree's files, gone afterwards.
+        """A working tree of its own with a tree's files as git keeps them, gone afterwards.
 
-        No `git worktree`: that would write into the repository, and leave it there when killed.
+        No `git worktree`: that would write into the repository, and leave it there when killed. The
+        repository's filters are not run: what they decrypt or fetch is not for tests. Files that are named
+        like secrets are left out, code apart.
         """
-        folder = self.place("tree")
+        folder, own = self.place("tree"), self.place("git")
         folder.mkdir()
         try:
-            git = self.scratch(repository).on(GIT_DIR=str(repository.git_dir), GIT_WORK_TREE=str(folder))
+            git = self.scratch(repository)
             git = Git(git.program, folder, git.home, git.environment)
+            kind = await repository.git.text("rev-parse", "--show-object-format")
+            # A git folder of its own has no configuration of the repository, so no filter has a program.
+            await git.output("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", str(own))
+            (own / "info").mkdir(exist_ok=True)
+            (own / "info" / "attributes").write_text(_AS_KEPT, encoding="utf-8")
+            git = git.on(GIT_DIR=str(own), GIT_WORK_TREE=str(folder), GIT_INDEX_FILE=str(own / "index"))
             await git.output("read-tree", tree)
+            listed = (await git.output("ls-files", "-z")).split(b"\0")
+            secrets = b"\0".join(path for path in listed if path and _is_left_out(os.fsdecode(path)))
+            await git.output("update-index", "--force-remove", "-z", "--stdin", stdin=secrets)
             await git.output("checkout-index", "--all", "--force")
             yield folder
         finally:
-            await asyncio.shield(asyncio.to_thread(remove, folder))
+            await asyncio.shield(asyncio.to_thread(_remove_both, folder, own))
 
     async def close(self) -> None:
         """Removes the folder."""
@@ -102,6 +115,16 @@ def sweep(parent: Path) -> None:
             remove(folder)
         finally:
             os.close(lock)
+
+
+def _is_left_out(path: str) -> bool:
+    """Code may be named after what it handles, and other code imports it."""
+    return is_secret(path) and not path.endswith(".py")
+
+
+def _remove_both(folder: Path, own: Path) -> None:
+    remove(folder)
+    remove(own)
 
 
 def remove(folder: Path) -> None:

@@ -118,7 +118,31 @@ async def test_an_applied_fix_of_a_part_is_still_watched(stub: ArtistDbServiceSt
 
     found = await group(stub, A)
     assert (found.status, found.step.kind) == ("fix_applied", pb.ErrorStep.KIND_WATCH)
-    assert (await claim(stub, pb.ErrorStep.KIND_WATCH)).errors_since_fix == 1
+
+
+async def test_errors_of_a_part_are_no_other_errors_around_the_fix_of_the_whole(
+    stub: ArtistDbServiceStub,
+) -> None:
+    await record(stub, occurrences(A), occurrences(B, count=4), occurrences(C))
+    await change(stub, A, "fix_applied", pb.ErrorStep(kind=pb.ErrorStep.KIND_WATCH))
+
+    await record(stub, occurrences(A, absorbs=[B], count=5), occurrences(C, count=3))
+
+    assert (await claim(stub, pb.ErrorStep.KIND_WATCH)).errors_since_fix == 3
+
+
+async def test_an_analysis_of_a_part_does_not_overtake_a_fix_that_waits_for_a_person(
+    stub: ArtistDbServiceStub,
+) -> None:
+    await record(stub, occurrences(A))
+    await finish(stub, (await claim(stub)).group)
+    await report(stub, A, "fix_suggested", commit="c" * 40)
+    await record(stub, occurrences(B))
+
+    await record(stub, occurrences(A, absorbs=[B]))
+
+    found = await group(stub, A)
+    assert (found.status, found.HasField("step")) == ("fix_suggested", False)
 
 
 async def test_replicas_that_merge_and_record_at_once_lose_and_double_nothing(

@@ -24,7 +24,9 @@ Connection = "asyncpg.Connection[asyncpg.Record]"
 
 
 async def leases_end(connection: Connection) -> None:
-    await connection.execute("UPDATE error_steps SET lease_until = now() - interval '1 ms'")
+    await connection.execute(
+        "UPDATE error_steps SET lease_until = now() - interval '1 ms' WHERE lease_until IS NOT NULL"
+    )
 
 
 async def an_hour_passes(connection: Connection) -> None:
@@ -59,6 +61,20 @@ async def test_the_step_that_is_due_first_is_handed_out_first(
     claimed = [(await claim(stub)).group.fingerprint for _ in range(3)]
 
     assert claimed == [B, A, ""]
+
+
+async def test_what_was_forced_comes_before_what_is_due_longer(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    await record(stub, occurrences(A), occurrences(B))
+    await change(stub, B, "new", pb.ErrorStep(kind=ANALYZE, forced=True))
+    await connection.execute(
+        "UPDATE error_steps SET due_at = now() - interval '1 h' WHERE fingerprint = $1", A
+    )
+
+    claimed = [(await claim(stub, FIX, ANALYZE)).group.fingerprint for _ in range(2)]
+
+    assert claimed == [B, A]
 
 
 async def test_only_the_kinds_that_are_asked_for_are_handed_out(stub: ArtistDbServiceStub) -> None:
@@ -105,6 +121,74 @@ async def test_a_step_whose_holder_died_goes_on_as_the_same_attempt_whatever_the
     await refused(finish(stub, dead, "analyzed"), WRONG_STATE)
     assert (await group(stub, A)).status == "new"
     assert (await finish(stub, heir, "analyzed", holder="worker_2")).status == "analyzed"
+
+
+async def test_attempts_that_waited_for_models_begin_no_faster_than_others(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    await record(stub, *(occurrences(f) for f in (A, B, C)))
+    for _ in range(3):
+        held = (await claim(stub, per_hour=1)).group
+        await finish(stub, held, then=pb.ErrorStep(kind=ANALYZE), postponed=True, next_in_ms=60_000)
+        await an_hour_passes(connection)
+    await connection.execute("UPDATE error_steps SET due_at = now()")
+
+    assert [(await claim(stub, per_hour=2)).HasField("group") for _ in range(3)] == [True, True, False]
+    await leases_end(connection)
+    assert (await claim(stub, per_hour=0)).group.step.takeovers == 1
+    await an_hour_passes(connection)
+    last = (await claim(stub, ANALYZE, per_hour=0)).group
+    assert (last.step.takeovers, (await claim(stub, per_hour=1)).HasField("group")) == (1, True)
+
+
+async def test_a_postponed_attempt_takes_no_place_but_its_own(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    await record(stub, occurrences(A), occurrences(B))
+    for _ in range(2):
+        held = (await claim(stub, per_hour=2)).group
+        await finish(stub, held, then=pb.ErrorStep(kind=ANALYZE), postponed=True, next_in_ms=60_000)
+    await connection.execute("UPDATE error_steps SET due_at = now()")
+
+    assert not (await claim(stub, per_hour=1)).HasField("group")
+    again = [(await claim(stub, per_hour=2)).group.fingerprint for _ in range(3)]
+
+    assert again == [A, B, ""]
+
+
+async def test_an_attempt_that_waited_until_it_was_swept_counts_again(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    await record(stub, occurrences(A), occurrences(B))
+    held = (await claim(stub)).group
+    await finish(stub, held, then=pb.ErrorStep(kind=ANALYZE), postponed=True)
+    await connection.execute("DELETE FROM error_attempts")
+
+    again = [(await claim(stub, per_hour=1)).group for _ in range(2)]
+
+    assert [found.step.tries for found in again] == [1, 0]
+
+
+async def test_takeovers_and_postponements_of_an_attempt_are_told(
+    stub: ArtistDbServiceStub, connection: Connection
+) -> None:
+    async def told() -> tuple[int, int]:
+        held = (await claim(stub)).group
+        assert (await group(stub, A)).step == held.step
+        return held.step.takeovers, held.step.postponements
+
+    await record(stub, occurrences(A))
+    seen = [await told()]
+    for _ in range(2):
+        await leases_end(connection)
+        seen.append(await told())
+    held = await group(stub, A)
+    await finish(stub, held, then=pb.ErrorStep(kind=ANALYZE), postponed=True)
+    seen.append(await told())
+    await finish(stub, held, then=pb.ErrorStep(kind=ANALYZE))
+    seen.append(await told())
+
+    assert seen == [(0, 0), (1, 0), (2, 0), (2, 1), (0, 0)]
 
 
 async def test_a_late_holder_keeps_its_step_while_nobody_else_took_it(

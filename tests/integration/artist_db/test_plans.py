@@ -147,7 +147,10 @@ OTHER_PLANS: list[tuple[Query, list[str]]] = [
     (lambda c: error_reports.page(c, after=None, limit=100), ["error_reports_pkey"]),
     (lambda c: error_templates.page(c, after=7, limit=100), ["error_templates_in_order"]),
     (lambda c: error_steps.first_due(c, [Kind.FIX]), ["error_steps_due"]),
-    (lambda c: error_steps.first_due(c, [Kind.FIX], begun=True), ["error_steps_begun"]),
+    (
+        lambda c: error_steps.first_counted(c, [Kind.FIX], full=[Kind.FIX]),
+        ["error_steps_begun", "error_attempts_pkey"],
+    ),
 ]
 SPEND_PLANS: list[tuple[Query, list[str]]] = [
     (lambda c: model_calls.answer_or_last(c, "call-7"), ["model_calls_once"]),
@@ -176,7 +179,12 @@ ERROR_PLANS: list[tuple[Query, set[str]]] = [
         lambda c: error_steps.stir(c, [SEEN], versions={SEEN.fingerprint: []}, new=[]),
         {"error_fixes_pkey", "error_reports_of_group"},
     ),
+    (
+        lambda c: error_steps.revert_what_came_back(c, "0" * 32, MIDDLE),
+        {"error_groups_pkey"},
+    ),
     (errors.sweep, {"error_hours_by_time"}),
+    (error_steps.sweep, {"error_attempts_begun"}),
 ]
 
 LIMITS = Limits(artist=10**12, day=10**12, run=10**12)

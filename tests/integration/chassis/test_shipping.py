@@ -36,11 +36,16 @@ class Analyzer(error_analyzer_pb2_grpc.ErrorAnalyzerServiceServicer):
         """Every call, batches that came again included."""
         self.arrived = asyncio.Event()
         self.failures: list[grpc.StatusCode] = []
+        self.poison = ""
+        self.accepted: list[str] = []
 
     async def IngestErrors(self, request: Any, context: Any) -> error_analyzer_pb2.IngestErrorsResponse:
         self.requests.append(request)
         if self.failures:
             await context.abort(self.failures.pop(), "not now")
+        if self.poison in (event.message for event in request.events):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "poison")
+        self.accepted += [event.message for event in request.events]
         self.arrived.set()
         return error_analyzer_pb2.IngestErrorsResponse()
 
@@ -58,9 +63,11 @@ class Analyzer(error_analyzer_pb2_grpc.ErrorAnalyzerServiceServicer):
 
 
 @asynccontextmanager
-async def analyzer(port: int = 0) -> AsyncIterator[tuple[Analyzer, str]]:
+async def analyzer(port: int = 0, *, most: int = -1) -> AsyncIterator[tuple[Analyzer, str]]:
+    """`most`: bytes of a message that it takes."""
     servicer = Analyzer()
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    limit = ("grpc.max_receive_message_length", most)
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), limit])
     error_analyzer_pb2_grpc.add_ErrorAnalyzerServiceServicer_to_server(servicer, server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
@@ -189,6 +196,67 @@ async def test_a_batch_that_is_refused_for_good_is_dropped_and_the_next_one_goes
     assert dropped() == before + 1
 
 
+async def test_a_batch_is_closed_at_four_mebibytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "INTERVAL_S", 3_600)
+    large = {f"field_{n}": "\N{SNOWMAN}" * 500 for n in range(100)}
+    async with analyzer() as (taken, address):
+        async with error_shipping(settings(address), default_service="echo"):
+            for number in range(BATCH):
+                log.error(f"e{number}", **large)
+        assert taken.messages == [f"e{number}" for number in range(BATCH)]
+    assert len(taken.batches) > 1
+    assert all(batch.ByteSize() < shipping.BATCH_BYTES + 1_000 for batch in taken.batches)
+
+
+async def test_a_batch_that_is_too_large_is_halved_and_what_is_too_large_by_itself_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shipping, "INTERVAL_S", 3_600)
+    before = dropped()
+    async with analyzer(most=4_000) as (taken, address):
+        async with asyncio.timeout(30), error_shipping(settings(address), default_service="echo"):
+            for number in range(40):
+                extra = {f"f{n}": "x" * 500 for n in range(10)} if number == 7 else {}
+                log.error(f"e{number}", **extra)
+        assert taken.messages == [f"e{number}" for number in range(40) if number != 7]
+    assert dropped() == before + 1
+
+
+async def test_a_batch_whose_sending_itself_is_refused_for_its_size_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shipping, "INTERVAL_S", 3_600)
+    async with analyzer() as (taken, address):
+        options = [("grpc.max_send_message_length", 300)]
+        async with asyncio.timeout(30), grpc.aio.insecure_channel(address, options=options) as channel:
+            shipper = ErrorShipper(channel, default_service="echo")
+            for number in range(20):
+                shipper.take({"event": f"e{number}", "level": "error"})
+            await shipper.flush()
+    assert taken.messages == [f"e{number}" for number in range(20)]
+
+
+async def test_while_error_analyzer_has_too_much_to_do_a_batch_is_sent_again_as_it_is() -> None:
+    before = dropped()
+    async with analyzer() as (taken, address), error_shipping(settings(address), default_service="echo"):
+        taken.failures = [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
+        log.error("first")
+        await asyncio.wait_for(taken.arrived.wait(), 30)
+    assert taken.messages == ["first"]
+    assert len(taken.requests) >= 3
+    assert dropped() == before
+
+
+async def test_one_error_that_is_refused_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "INTERVAL_S", 3_600)
+    async with analyzer() as (taken, address):
+        taken.poison = "e3"
+        async with error_shipping(settings(address), default_service="echo"):
+            for number in range(8):
+                log.error(f"e{number}")
+    assert taken.accepted == [f"e{number}" for number in range(8) if number != 3]
+
+
 class Unprintable:
     def __str__(self) -> str:
         raise RuntimeError("no text for you")
@@ -199,7 +267,8 @@ async def test_taking_an_error_never_raises_and_never_waits() -> None:
     async with open_channel(f"127.0.0.1:{free_port()}", ChassisSettings()) as channel:
         shipper = ErrorShipper(channel, default_service="echo")
         shipper.take({"event": "odd", "detail": Unprintable()})
+        shipper.take({"event": "odd", "service": Unprintable()})
         shipper.take({})
         await asyncio.gather(*(asyncio.to_thread(shipper.take, {"event": f"e{n}"}) for n in range(50)))
         assert len(shipper._buffer) == 51
-    assert dropped() == before + 1
+    assert dropped() == before + 2

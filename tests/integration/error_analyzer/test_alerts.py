@@ -10,15 +10,18 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
 from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceStub
 from services.chassis.errors import SetupError
 from services.error_analyzer.app import build
-from services.error_analyzer.intake.alerts import MAX_BODY, alerts_endpoint
+from services.error_analyzer.intake.alerts import MAX_BODY, Alerts, alerts_endpoint
 from services.error_analyzer.settings import Settings
+from tests.support.captured_logs import captured_logs
 from tests.support.error_store import error_store
 from tests.support.log_takers import Taker, over_the_wire
+from tests.support.metrics import metric
 
 TOKENS = "watcher:viewer:viewer-token-0123456789,am:service:service-token-0123456789"
 SERVICE = {"Authorization": "Bearer service-token-0123456789"}
@@ -168,7 +171,7 @@ async def test_the_service_is_named_as_the_contract_wants_it(taker: Taker, job: 
         ({"version": "4"}, "alerts"),
         (payload(truncatedAlerts="1"), "truncatedAlerts"),
         (payload(1), "alerts[0]"),
-        (payload(alert(), alert(status="odd")), "alerts[1].status"),
+        (payload(alert(status="odd"), alert(labels={"a": 1})), "alerts[0].status"),
         (payload(alert(labels={"alertname": " "})), "alerts[0].labels.alertname"),
         (payload(alert(labels={"a": 1})), "alerts[0].labels"),
         (payload(alert(annotations=[])), "alerts[0].annotations"),
@@ -185,7 +188,7 @@ async def test_what_is_no_notification_is_refused_by_the_field(taker: Taker, bod
     assert not taker.events
 
 
-async def test_a_body_over_a_mebibyte_another_method_and_another_path_are_refused(taker: Taker) -> None:
+async def test_a_body_over_the_limit_another_method_and_another_path_are_refused(taker: Taker) -> None:
     async with webhook(taker) as hook:
         assert (await hook.post(b" " * (MAX_BODY + 1)))[0] == 413
         async with hook.session.get(hook.url) as answer:
@@ -211,6 +214,51 @@ async def test_only_a_service_or_an_operator_may_send(
     async with webhook(taker, tokens=SecretStr(TOKENS)) as hook:
         assert (await hook.post(payload(alert()), **headers))[0] == status
     assert len(taker.events) == (status == 200)
+
+
+def refused() -> float:
+    return metric("aiartist_error_analyzer_alerts_total", outcome="refused") or 0
+
+
+async def test_an_alert_that_is_none_is_left_out_counted_and_said_and_the_others_are_taken(
+    taker: Taker,
+) -> None:
+    before = refused()
+    bad = [alert("Bad", startsAt="soon"), 7]
+    with captured_logs() as captured:
+        async with webhook(taker) as hook:
+            for name in ("First", "Second"):
+                assert (await hook.post(payload(*bad, alert(name), alert(status="resolved"))))[0] == 200
+    assert taker.messages == ["alert First (page)", "alert Second (page)"]
+    assert refused() == before + 4
+    (said,) = captured.of("alerts are refused")
+    assert said["detail"].startswith("alerts[0].startsAt")
+
+
+async def test_each_kind_of_refusal_is_said_once_a_minute(taker: Taker) -> None:
+    now = [0.0]
+    alerts = Alerts(taker, {}, clock=lambda: now[0])
+    with captured_logs() as captured:
+        async with TestClient(TestServer(alerts.application())) as client:
+            for later in (0, 1, 60):
+                now[0] += later
+                await client.post("/alerts", data=b"{")
+                await client.get("/more")
+    kinds = [said["kind"] for said in captured.of("alerts are refused")]
+    assert kinds == ["400", "404", "400", "404"]
+
+
+async def test_an_alert_may_have_no_annotations(taker: Taker) -> None:
+    async with webhook(taker) as hook:
+        assert (await hook.post(payload(alert(annotations=None))))[0] == 200
+    assert taker.messages == ["alert RunsFail (page)"]
+
+
+async def test_a_storm_of_alerts_in_one_body_is_taken(taker: Taker) -> None:
+    storm = [alert(f"A{n}", annotations={"description": "x" * 50_000}) for n in range(60)]
+    async with webhook(taker) as hook:
+        assert (await hook.post(payload(*storm)))[0] == 200
+    assert len(taker.events) == 60
 
 
 async def test_without_a_port_nobody_listens(taker: Taker) -> None:

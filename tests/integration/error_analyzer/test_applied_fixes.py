@@ -8,10 +8,13 @@ from pathlib import Path
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.error_analyzer.v1 import error_analyzer_pb2 as pb
 from services.error_analyzer.intake.reading import End, read_piece
+from tests.support.isolation import NEEDS_ISOLATION
 from tests.support.seeded_bugs.bug import Bug
 from tests.support.seeded_bugs.bugs import BUGS
 from tests.support.seeded_bugs.repository import git, log_of
 from tests.support.seeded_bugs.shop import Shop, content_of, repair_shop
+
+pytestmark = NEEDS_ISOLATION
 
 BUG = next(bug for bug in BUGS if bug.id == "no_streams")
 OTHER = next(bug for bug in BUGS if bug.id == "far_away_title")

@@ -5,14 +5,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.error_analyzer.domain import FixFailed, InvalidFix, RepairUnavailable
 from services.error_analyzer.repair import workshop as module
+from services.error_analyzer.repair.git import Git
 from services.error_analyzer.repair.workshop import Workshop
+from tests.support.isolation import NEEDS_ISOLATION
 from tests.support.repositories import (
     FINGERPRINT,
     GOOD,
@@ -22,6 +25,9 @@ from tests.support.repositories import (
     settings_for,
 )
 
+pytestmark = NEEDS_ISOLATION
+
+Work = Callable[[], object]
 REPO = Path(__file__).resolve().parents[3]
 FIXED = PRICES.replace(
     'price in cents."""\n    return total(prices) /',
@@ -181,6 +187,152 @@ async def test_work_in_the_way_of_a_fix_stays(workshop: Workshop, repository: Sm
     repository.git("checkout", "--quiet", "--detach")
     await refused("detached")
     repository.git("checkout", "--quiet", "main")
+    assert await workshop.apply(FINGERPRINT, commit) == commit
+
+
+@pytest.mark.parametrize("mark", ["skip-worktree", "assume-unchanged"])
+async def test_work_that_git_was_told_not_to_look_at_stays(
+    workshop: Workshop, repository: SmallRepository, mark: str
+) -> None:
+    commit = await kept(workshop)
+    repository.git("update-index", f"--{mark}", "services/shop/prices.py")
+    for text in (PRICES + "# mine\n", PRICES):
+        repository.write("services/shop/prices.py", text)
+        before = repository.state()
+        with pytest.raises(FixFailed, match="marked so that git does not look at it"):
+            await workshop.apply(FINGERPRINT, commit)
+        assert repository.state() == before
+    repository.git("update-index", f"--no-{mark}", "services/shop/prices.py")
+    assert await workshop.apply(FINGERPRINT, commit) == commit
+
+
+async def test_work_that_looks_the_same_by_time_and_size_stays(
+    workshop: Workshop, repository: SmallRepository
+) -> None:
+    commit = await kept(workshop)
+    place = repository.folder / "services/shop/prices.py"
+    repository.git("config", "core.checkStat", "minimal")
+    repository.git("config", "core.trustctime", "false")
+    os.utime(place, (1_700_000_000, 1_700_000_000))
+    repository.git("update-index", "--refresh")
+    repository.write("services/shop/prices.py", PRICES.replace("What songs", "WHAT SONGS"))
+    os.utime(place, (1_700_000_000, 1_700_000_000))
+    before = repository.state()
+    with pytest.raises(FixFailed, match="not clean where the fix goes"):
+        await workshop.apply(FINGERPRINT, commit)
+    assert repository.state() == before
+
+
+def save_when(monkeypatch: pytest.MonkeyPatch, moment: Callable[[tuple[str, ...]], bool], save: Work) -> None:
+    """Has somebody save once, right after the call of git for which `moment` is true."""
+    call, saved = Git.call, []
+
+    async def watched(git: Git, *arguments: str, **more: object) -> tuple[int, bytes]:
+        result = await call(git, *arguments, **more)  # type: ignore[arg-type]
+        if not saved and moment(arguments):
+            saved.append(arguments)
+            save()
+        return result
+
+    monkeypatch.setattr(Git, "call", watched)
+
+
+@pytest.mark.parametrize("atomically", [True, False])
+async def test_a_save_right_before_a_file_is_replaced_stays(
+    workshop: Workshop, repository: SmallRepository, monkeypatch: pytest.MonkeyPatch, atomically: bool
+) -> None:
+    commit = await kept(workshop)
+    before = repository.state()
+    place = repository.folder / "services/shop/prices.py"
+
+    def save() -> None:
+        if atomically:
+            (repository.folder / "new").write_text("mine\n", encoding="utf-8")
+            (repository.folder / "new").replace(place)
+        else:
+            place.write_text("mine\n", encoding="utf-8")
+
+    save_when(monkeypatch, lambda words: words[:2] == ("cat-file", "--filters"), save)
+    with pytest.raises(FixFailed, match="not clean where the fix goes"):
+        await workshop.apply(FINGERPRINT, commit)
+    assert repository.read("services/shop/prices.py") == "mine\n"
+    repository.write("services/shop/prices.py", PRICES)
+    assert repository.state() == before
+
+
+async def test_a_save_to_the_file_that_was_replaced_is_put_back(
+    workshop: Workshop, repository: SmallRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = await kept(workshop)
+    before = repository.state()
+    place = repository.folder / "services/shop/prices.py"
+    editor = os.open(place, os.O_WRONLY)
+    try:
+        save_when(
+            monkeypatch,
+            lambda _: place.read_text(encoding="utf-8") == FIXED,
+            lambda: os.write(editor, b"# mine\n"),
+        )
+        with pytest.raises(FixFailed, match="not clean where the fix goes"):
+            await workshop.apply(FINGERPRINT, commit)
+    finally:
+        os.close(editor)
+    assert repository.read("services/shop/prices.py") == "# mine\n" + PRICES[len("# mine\n") :]
+    repository.write("services/shop/prices.py", PRICES)
+    assert repository.state() == before
+
+
+async def test_what_was_taken_out_by_hand_counts_as_reverted(
+    workshop: Workshop, repository: SmallRepository
+) -> None:
+    commit = await workshop.apply(FINGERPRINT, await kept(workshop))
+    repository.write("services/shop/prices.py", PRICES)
+    repository.commit("By hand, without the test")
+    half = await workshop.revert(commit, message="x")
+    assert not (repository.folder / "tests/autofix").exists()
+    repository.git("reset", "--quiet", "--hard", commit)
+    repository.git("rm", "--quiet", TEST_PATH)
+    repository.write("services/shop/prices.py", PRICES)
+    by_hand = repository.commit("By hand, whole")
+    assert await workshop.revert(commit, message="x") == by_hand == repository.git("rev-parse", "main")
+    repository.write("notes.txt", "newer\n")
+    newer = repository.commit("More")
+    assert await workshop.revert(commit, message="x") == newer != half
+
+
+async def test_a_git_or_a_disk_that_fails_is_no_fault_of_the_fix(
+    workshop: Workshop, repository: SmallRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix = await workshop.check(GOOD)
+    commit = await workshop.keep(FINGERPRINT, fix, message="A fix")
+    calls: list[Callable[[], Awaitable[object]]] = [
+        workshop.ready,
+        lambda: workshop.check(GOOD),
+        lambda: workshop.prove(replace(fix, test_code=fix.test_code + "\n")),
+        lambda: workshop.keep(FINGERPRINT, fix, message="Another"),
+        lambda: workshop.apply(FINGERPRINT, commit),
+        lambda: workshop.revert(commit, message="x"),
+    ]
+    tool = repository.folder.parent / "git"
+    for script in ("echo 'fatal: write error: No space left on device' >&2; exit 128", "kill -9 $$", ""):
+        tool.write_text(f"#!/bin/sh\n{script}\n" if script else "no program", encoding="utf-8")
+        tool.chmod(0o755)
+        with monkeypatch.context() as broken:
+            call = asyncio.create_subprocess_exec
+            broken.setattr(
+                "services.error_analyzer.repair.git.asyncio.create_subprocess_exec",
+                lambda _git, *words, call=call, **more: call(str(tool), *words, **more),
+            )
+            for each in calls:
+                with pytest.raises(RepairUnavailable):
+                    await each()
+    before = repository.state()
+    with monkeypatch.context() as stuck:
+        stuck.setattr("services.error_analyzer.repair.git._TIMEOUT_S", 0.0)
+        for each in calls:
+            with pytest.raises(RepairUnavailable):
+                await each()
+    assert repository.state() == before
     assert await workshop.apply(FINGERPRINT, commit) == commit
 
 

@@ -11,8 +11,12 @@ import pytest
 
 from services.error_analyzer.domain import FixFailed, InvalidFix, RepairUnavailable, Suggestion
 from services.error_analyzer.repair import candidate
+from services.error_analyzer.repair.git import Repository
+from services.error_analyzer.repair.proof import Prover
 from services.error_analyzer.repair.sandbox import runner
 from services.error_analyzer.repair.workshop import Workshop
+from services.error_analyzer.repair.workspace import Workspace
+from tests.support.isolation import NEEDS_ISOLATION
 from tests.support.repositories import (
     DIFF,
     GOOD,
@@ -23,6 +27,8 @@ from tests.support.repositories import (
     SmallRepository,
     settings_for,
 )
+
+pytestmark = NEEDS_ISOLATION
 
 
 @pytest.fixture
@@ -49,15 +55,16 @@ def code_of(body: str) -> str:
 
 
 async def fails(repository: SmallRepository, *suggestions: Suggestion, **settings: object) -> list[FixFailed]:
-    """How suggestions that are in order by the rules fail when they are run."""
+    """How suggestions fail when they are run; the rules for tests, tried elsewhere, let them pass."""
     found = []
-    async with Workshop.open(
-        settings_for(repository.folder, repository.folder.parent / "data", **settings)
-    ) as workshop:
-        for suggestion in suggestions:
-            with pytest.raises(FixFailed) as caught:
-                await workshop.prove(await workshop.check(suggestion))
-            found.append(caught.value)
+    opened = Workshop.open(settings_for(repository.folder, repository.folder.parent / "data", **settings))
+    with pytest.MonkeyPatch.context() as blind:
+        blind.setattr(candidate, "judge_test", lambda *_: None)
+        async with opened as workshop:
+            for suggestion in suggestions:
+                with pytest.raises(FixFailed) as caught:
+                    await workshop.prove(await workshop.check(suggestion))
+                found.append(caught.value)
     return found
 
 
@@ -184,6 +191,56 @@ async def test_tests_see_no_secret_and_the_log_tells_none(
     assert secret not in log
 
 
+async def test_the_tests_tree_holds_nothing_that_git_keeps_encrypted_or_that_is_named_like_a_secret(
+    repository: SmallRepository, tmp_path: Path
+) -> None:
+    repository.git("config", "filter.crypt.clean", "tr a-z b-za")
+    repository.git("config", "filter.crypt.smudge", "tr b-za a-z")
+    repository.git("config", "filter.crypt.required", "true")
+    repository.write(".gitattributes", "*.vault filter=crypt\n*.txt text eol=crlf ident\n")
+    for path in ("till.vault", ".env", "deploy/tls.key", "secrets/token.txt"):
+        repository.write(path, "open sesame\n")
+    repository.write("notes.txt", "$Id$\n")
+    repository.write("services/shop/passwords.py", "x = 1\n")
+    head = repository.commit("What is not for everybody")
+    assert repository.git("cat-file", "blob", "HEAD:till.vault") == "pqfo tftbnf"
+    before = repository.state()
+    opened = await Repository.open(repository.folder, tmp_path)
+    workspace = Workspace.make()
+    try:
+        async with workspace.checkout(opened, head) as tree:
+            assert (tree / "till.vault").read_text() == "pqfo tftbnf\n"
+            assert (tree / "notes.txt").read_bytes() == b"$Id$\n"
+            assert os.access(tree / "run.sh", os.X_OK)
+            assert (tree / "services/shop/passwords.py").exists()
+            assert not any((tree / name).exists() for name in (".env", "deploy", "secrets"))
+        assert sorted(place.name for place in workspace.folder.iterdir()) == ["home", "lock", "objects"]
+    finally:
+        await workspace.close()
+    assert repository.state() == before
+
+
+async def test_a_workshop_is_ready_once_the_project_s_tests_pass_without_any_fix(
+    untouched: SmallRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = []
+    run = Prover._run
+
+    async def told(prover: Prover, title: str, command: str, tree: str, test: str = "") -> object:
+        titles.append(title)
+        return await run(prover, title, command, tree, test)
+
+    monkeypatch.setattr(Prover, "_run", told)
+    async with Workshop.open(settings_for(untouched.folder, tmp_path / "data")) as workshop:
+        await asyncio.gather(workshop.ready(), workshop.ready())
+        await workshop.prove(await workshop.check(GOOD))
+    assert titles.count("the project's tests without the fix") == 1 < len(titles)
+    gone = settings_for(untouched.folder, tmp_path / "data", auto_fix_test_command="no-such-program {test}")
+    async with Workshop.open(gone) as workshop:
+        with pytest.raises(RepairUnavailable, match="no program 'no-such-program'"):
+            await workshop.ready()
+
+
 async def test_a_project_whose_tests_fail_anyway_can_t_be_repaired(
     repository: SmallRepository, tmp_path: Path
 ) -> None:
@@ -191,6 +248,8 @@ async def test_a_project_whose_tests_fail_anyway_can_t_be_repaired(
     repository.commit("Broken")
     before = repository.state()
     async with Workshop.open(settings_for(repository.folder, tmp_path / "data")) as workshop:
+        with pytest.raises(RepairUnavailable, match="own tests fail without any fix"):
+            await workshop.ready()
         with pytest.raises(RepairUnavailable, match="own tests fail without any fix"):
             await workshop.prove(await workshop.check(GOOD))
     assert repository.state() == before
@@ -239,13 +298,14 @@ async def test_where_tests_can_t_be_confined_none_is_run(
     async with Workshop.open(suggesting) as workshop:
         fix = await workshop.check(GOOD)
         assert workshop.isolation == ""
-        with pytest.raises(RepairUnavailable, match="no Landlock"):
-            await workshop.prove(fix)
+        for call in (workshop.ready(), workshop.prove(fix)):
+            with pytest.raises(RepairUnavailable, match="no Landlock"):
+                await call
 
 
 async def test_a_cancelled_proof_leaves_nothing(untouched: SmallRepository, tmp_path: Path) -> None:
     async with Workshop.open(settings_for(untouched.folder, tmp_path / "data")) as workshop:
-        fix = await workshop.check(suggest(code=code_of("while True: pass")))
+        fix = await workshop.check(suggest(code=code_of("while True:\n    prices.total([])")))
         proving = asyncio.ensure_future(workshop.prove(fix))
         while not list(workshop.folder.glob("tree-*/services")):
             await asyncio.sleep(0.01)

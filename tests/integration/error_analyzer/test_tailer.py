@@ -10,9 +10,12 @@ from pathlib import Path
 import grpc
 import pytest
 
+from aiartist.error_analyzer.v1.error_analyzer_pb2 import ErrorEvent
 from aiartist.error_analyzer.v1.error_analyzer_pb2_grpc import ErrorAnalyzerServiceStub
 from services.error_analyzer.app import build
+from services.error_analyzer.intake import events as made
 from services.error_analyzer.intake import metrics, tracking
+from services.error_analyzer.intake.lines import Line
 from services.error_analyzer.intake.offsets import PlaceStore
 from services.error_analyzer.settings import Settings
 from tests.support.captured_logs import captured_logs
@@ -261,6 +264,40 @@ async def test_an_error_that_is_refused_does_not_hold_up_the_others(
     async with tailing(taker, kept, log.path):
         await taker.has("a", "b")
     assert metric("aiartist_error_analyzer_log_errors_refused_total") == before + 1
+
+
+async def test_a_record_that_cannot_be_read_is_counted_and_said_and_does_not_end_the_tailer(
+    log: LogFile, taker: Taker, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made.from_fields
+
+    def fails(line: Line, service: str) -> ErrorEvent | None:
+        if "poison" in line.text:
+            raise TypeError("of ours")
+        return whole(line, service)
+
+    monkeypatch.setattr(made, "from_fields", fails)
+    before = metric("aiartist_error_analyzer_log_errors_refused_total") or 0
+    log.write(json_error("a") + json_error("poison") + json_error("b"))
+    with captured_logs() as captured:
+        async with tailing(taker, kept, log.path):
+            await taker.has("a", "b")
+            await until(lambda: captured.of("records of a log file could not be read"))
+    assert metric("aiartist_error_analyzer_log_errors_refused_total") == before + 1
+
+
+async def test_a_link_to_what_belongs_to_somebody_else_is_said_once(
+    log: LogFile, taker: Taker, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = log.path.with_name("link.log")
+    link.symlink_to(log.path)
+    monkeypatch.setattr("services.error_analyzer.intake.files.is_foreign", lambda path: path == str(link))
+    with captured_logs() as captured:
+        async with tailing(taker, kept, link, log.path):
+            for number in range(3):
+                log.write(json_error(f"marker {number}"))
+                await until(lambda n=number: len(taker.events) == n + 1)
+    assert [said["path"] for said in captured.of("a log file is not read")] == [str(link)]
 
 
 async def test_more_errors_than_a_request_holds_go_in_several(log: LogFile, taker: Taker, kept: Path) -> None:

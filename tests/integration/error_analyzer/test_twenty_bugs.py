@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from services.error_analyzer.repair import candidate
+from tests.support.isolation import NEEDS_ISOLATION
 from tests.support.seeded_bugs.bugs import BUGS
 from tests.support.seeded_bugs.listener import Listener
 from tests.support.seeded_bugs.repository import COMMAND, git
@@ -27,7 +29,7 @@ SHIPPED = tuple(bug for bug in BUGS if bug.log == "json")[:4]
 LOGGED = tuple(bug for bug in BUGS if bug not in SHIPPED)
 SECRET = "hunter2-of-the-service"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [NEEDS_ISOLATION, pytest.mark.timeout(300)]
 
 
 async def test_all_twenty_bugs_are_repaired_on_branches_with_tests_passing(database_url: str, tmp_path: Path):
@@ -61,6 +63,8 @@ async def test_a_fix_that_fails_or_attacks_leaves_nothing_behind(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(SECRET_VARIABLE, SECRET)
+    # The rules refuse most of these tests before anything is run: here the sandbox has to hold alone.
+    monkeypatch.setattr(candidate, "judge_test", lambda *_: None)
     bait = tmp_path / "bait"
     bait.mkdir()
     (bait / "secret.txt").write_text(SECRET, encoding="utf-8")

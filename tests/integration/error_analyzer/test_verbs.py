@@ -217,7 +217,7 @@ async def test_a_fix_that_somebody_began_to_apply_and_left_is_not_ignored(
     await claimed(desk, Kind.KIND_APPLY)
     connection = await asyncpg.connect(database_url)
     try:
-        assert await connection.execute("UPDATE error_steps SET lease_until = now()") == "UPDATE 1"
+        assert await connection.execute("UPDATE artist_db.error_steps SET lease_until = now()") == "UPDATE 1"
     finally:
         await connection.close()
     left = await refused(desk.stub.IgnoreError(ignore(error, "press-2"), timeout=CALL_S))

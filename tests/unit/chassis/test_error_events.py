@@ -153,3 +153,44 @@ def test_a_record_without_a_text_is_still_a_valid_event() -> None:
 
 def test_half_a_character_does_not_break_an_event() -> None:
     assert event(raised("bad \udce4 name"), detail="\udce4").exception_message == "bad ? name"
+
+
+def test_an_event_has_at_most_40_fields_with_short_names() -> None:
+    told = event(**{f"field_{n}": n for n in range(100)}, **{"n" * 5_000: 1})
+    assert set(told.context) == {f"field_{n}" for n in range(40)}
+    assert len(next(iter(event(**{"n" * 5_000: 1}).context))) == 100
+
+
+def test_of_a_long_text_no_more_is_masked_than_four_times_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    masked: list[int] = []
+    mask = logs.mask_text
+    monkeypatch.setattr(logs, "mask_text", lambda text: masked.append(len(text)) or mask(text))
+    nested = {"a": ["d" * 8_000_000] * 100, "b": {str(n): "e" * 100 for n in range(10_000)}}
+    told = event(event="e" * 8_000_000, detail="d" * 8_000_000, nested=nested, inner=(nested,) * 9)
+    assert [len(told.context[name]) for name in ("detail", "nested", "inner")] == [500] * 3
+    assert max(masked) <= 4 * 1_000
+    assert sum(masked) < 20_000
+
+
+@pytest.mark.parametrize("most", [480, 495, 500, 1_980, 1_990, 2_000])
+def test_a_secret_at_the_cut_is_masked(most: int) -> None:
+    before = "." * (most - 10)
+    for text in (f"{before}{TOKEN}{'x' * 9_000}", f"{before}redis://u:{TOKEN}@h{'x' * 9_000}"):
+        told = event(event=text, detail=text, nested=[text]).context
+        assert not any(TOKEN[:8] in told[name] for name in told)
+
+
+def test_what_shrinks_when_it_is_masked_shows_no_part_of_the_last_secret() -> None:
+    # Masked it is less than a third as long, so that the first cut is within what is kept.
+    told = event(detail=f"{TOKEN},{TOKEN}," * 2_000, nested=[f"{TOKEN} " * 4_000]).context
+    assert all("own-token" not in text for text in told.values())
+
+
+def test_what_holds_itself_is_cut_too() -> None:
+    odd: dict[str, object] = {"password": "abc"}
+    odd["again"] = odd
+    told = event(odd=odd).context["odd"]
+    assert "abc" not in told
+    assert told.startswith("{'password': '********'")

@@ -36,6 +36,18 @@ def test_a_file_of_ours_has_its_module_on_every_host(path: str):
         ("<frozen importlib._bootstrap>", "importlib._bootstrap", False),
         ("<string>", "", False),
         ("/srv/shop/shop/orders.py", "shop.orders", True),
+        ("/app/polls/views.py", "polls.views", True),
+        ("/code/polls/views.py", "polls.views", True),
+        ("/code/blog/views.py", "blog.views", True),
+        ("/workspace/app/db.py", "app.db", True),
+        ("/build/app/db.py", "app.db", True),
+        ("/app/app/db.py", "app.db", True),
+        ("/srv/www/shop/app/db.py", "app.db", True),
+        ("/var/www/shop/app/db.py", "app.db", True),
+        ("/Users/bob/src/shop/app/db.py", "app.db", True),
+        ("/home/bob/shop/app/db.py", "app.db", True),
+        ("/home/runner/work/shop/shop/app/db.py", "app.db", True),
+        ("/srv/billing/main.py", "main", True),
         ("/app/services/chassis/__init__.py", "services.chassis", True),
         ("/app/cli/main.py", "cli.main", True),
         ("/app/.venv/bin/aiartist", "bin.aiartist", False),
@@ -66,6 +78,29 @@ def test_shipped_and_read_from_a_log_it_is_the_same_error():
     ]
     groups = [group_of(Fault("", "ValueError", "x", frames)) for frames in (shipped, read)]
     assert groups[0].fingerprint == groups[1].fingerprint
+
+
+def fingerprint(service: str, *paths: str) -> str:
+    frames = [Frame(module_of(path), "index", True) for path in paths]
+    return group_of(Fault("", "ValueError", "x", frames, service)).fingerprint
+
+
+def test_a_module_of_no_package_is_its_services():
+    """Every service may have a `main.py`."""
+    assert fingerprint("billing", "/srv/billing/main.py") != fingerprint("shop", "/srv/shop/main.py")
+    assert fingerprint("billing", "/app/main.py") != fingerprint("shop", "/app/main.py")
+    assert fingerprint("shop", "/app/main.py") == fingerprint("shop", "/srv/shop/main.py")
+    assert fingerprint("a", "/app/main.py", "/app/views.py") != fingerprint(
+        "b", "/app/main.py", "/app/views.py"
+    )
+
+
+def test_a_module_of_a_package_is_one_error_in_all_services():
+    assert fingerprint("billing", "/app/polls/views.py") == fingerprint("shop", "/code/polls/views.py")
+    assert fingerprint("a", "/app/main.py", "/app/polls/views.py") == fingerprint(
+        "b", "/srv/b/main.py", "/srv/b/polls/views.py"
+    )
+    assert fingerprint("shop", "/code/polls/views.py") != fingerprint("shop", "/code/blog/views.py")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,17 @@ def test_occurrences_of_one_error_are_merged_and_every_event_gets_its_fingerprin
     assert batch.fingerprints == [first, second, first]
 
 
+def test_the_same_error_of_several_services_is_one_group_unless_its_module_is_any_services():
+    services = ("scheduler", "release")
+    of_a_package = [replace(EVENT, service=service) for service in services]
+    of_none = [replace(event, frames=[replace(FRAME, module="main")]) for event in of_a_package]
+    assert [occurrences.count for occurrences in group_events(of_a_package + of_none).occurrences] == [
+        2,
+        1,
+        1,
+    ]
+
+
 def test_a_sample_holds_the_traceback_and_the_fields_of_the_record():
     (occurrences,) = group_events([EVENT]).occurrences
     (sample,) = occurrences.samples

@@ -62,6 +62,14 @@ def test_what_has_too_little_in_common_never_becomes_a_family(shape: str):
     assert len(set(placed(miner, [shape.format(name) for name in NAMES]).values())) == len(NAMES)
 
 
+@pytest.mark.parametrize(
+    "shape", ["it ended with exit code {}", "it failed: E1{:03} again", "got HTTP {} back"]
+)
+def test_codes_are_no_free_words_however_many_there_are(shape: str):
+    lines = [template(shape.format(code)) for code in range(100, 100 + 2 * FREE_WORDS)]
+    assert len(set(placed(TemplateMiner(), lines).values())) == 2 * FREE_WORDS
+
+
 def test_what_encloses_a_free_word_is_no_part_of_it():
     found = placed(TemplateMiner(), [f"login of ({name}), again" for name in NAMES])
     assert set(found.values()) == {line_fingerprint("login of (<*>), again")}

@@ -1,11 +1,13 @@
 """Places are kept whole or not at all, by one process at a time."""
 
+import glob
 import os
 from pathlib import Path
 
 import pytest
 
-from services.error_analyzer.intake.files import Source, find, refused, service_of
+from services.error_analyzer.intake import files, globbing
+from services.error_analyzer.intake.files import Source, find, head_of, look, read_at, refused, service_of
 from services.error_analyzer.intake.offsets import (
     FolderBusy,
     Place,
@@ -107,6 +109,103 @@ def test_globs_find_regular_files_once(tmp_path: Path) -> None:
     (tmp_path / "gone.log").symlink_to(tmp_path / "nowhere")
     found = find([Source(f"{tmp_path}/**/*", "s"), Source(f"{tmp_path}/*.log")])
     assert sorted(Path(seen.path).name for seen in found.values()) == ["a.log", "b.log"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["**", "**/*", "**/*.log", "*", "*/*.log", "**/in/**/*.log", "in/b.log", ".*", "*/../a.log", "[a]*"],
+)  # fmt: skip
+def test_a_glob_finds_what_pythons_own_finds(tmp_path: Path, pattern: str) -> None:
+    for name in ("in/deep/c.log", ".hidden/d.log", "in/.e.log", "in/b.log", "a.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    expected = {os.path.realpath(p) for p in glob.glob(f"{tmp_path}/{pattern}", recursive=True)}
+    found = {os.path.realpath(p) for p in globbing.expand(f"{tmp_path}/{pattern}", lambda *_: None)}
+    assert {p for p in found if os.path.isfile(p)} == {p for p in expected if os.path.isfile(p)}
+
+
+def test_links_in_circles_are_gone_into_by_no_double_star(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    for number in range(12):
+        (tmp_path / f"l{number}").symlink_to(".")
+    paths = list(globbing.expand(f"{tmp_path}/**/*.log", lambda *_: None))
+    assert paths == [f"{tmp_path}/a.log"]
+
+
+def test_what_is_too_deep_or_too_much_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(globbing, "MAX_DEPTH", 2)
+    (tmp_path / "1/2/3/4").mkdir(parents=True)
+    for folder in ("1/2", "1/2/3/4"):
+        (tmp_path / folder / "a.log").touch()
+    said: list[tuple[str, str]] = []
+    found = find([Source(f"{tmp_path}/**/*.log")], lambda *what: said.append(what))
+    assert [seen.path for seen in found.values()] == [f"{tmp_path}/1/2/a.log"]
+    assert [path for path, _ in said] == [f"{tmp_path}/1/2/3"]
+    monkeypatch.setattr(globbing, "MAX_ENTRIES", 2)
+    said.clear()
+    assert not find([Source(f"{tmp_path}/**/*.log")], lambda *what: said.append(what))
+    assert {path for path, _ in said} == {f"{tmp_path}/**/*.log"}
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+@needs_root
+@pytest.mark.parametrize("pattern", ["logs/*.log", "logs/**/*.log", "logs/app.log"])
+def test_a_link_to_what_belongs_to_somebody_else_is_not_followed(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "logs").mkdir()
+    secret, link = tmp_path / "secret.log", tmp_path / "logs/app.log"
+    secret.touch()
+    link.symlink_to(secret)
+    assert len(find([Source(f"{tmp_path}/{pattern}")])) == 1
+    os.lchown(link, 4_321, 4_321)
+    said: list[tuple[str, str]] = []
+    assert not find([Source(f"{tmp_path}/{pattern}")], lambda *what: said.append(what))
+    assert look(str(link), "s") is None
+    assert [path for path, _ in said] == [str(link)]
+
+
+@needs_root
+def test_a_trusted_link_that_leads_through_somebody_elses_is_not_followed(tmp_path: Path) -> None:
+    for name in ("secret", "theirs", "logs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "secret/app.log").touch()
+    (tmp_path / "theirs/now").symlink_to("../secret")
+    (tmp_path / "logs/app.log").symlink_to("../theirs/now/app.log")
+    assert len(find([Source(f"{tmp_path}/logs/*")])) == 1
+    os.lchown(tmp_path / "theirs/now", 4_321, 4_321)
+    assert not find([Source(f"{tmp_path}/logs/*")])
+
+
+@needs_root
+@pytest.mark.parametrize("pattern", ["*/app.log", "*/now/*.log", "**/now/app.log"])
+def test_no_wildcard_goes_through_a_folder_link_to_somebody_elses(tmp_path: Path, pattern: str) -> None:
+    secret, logs = tmp_path / "secret", tmp_path / "logs"
+    (secret / "now").mkdir(parents=True)
+    (logs / "web").mkdir(parents=True)
+    for folder in (secret, secret / "now"):
+        (folder / "app.log").touch()
+    for link in (logs / "x", logs / "web/now"):
+        link.symlink_to(secret)
+        os.lchown(link, 4_321, 4_321)
+    assert not find([Source(f"{logs}/{pattern}")])
+
+
+def test_a_pipe_or_another_file_under_the_name_is_not_read_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("text\n")
+    seen = look(str(path), "s")
+    assert seen is not None
+    place = files.with_head(Place(seen.device, seen.inode, str(path), str(path), "s"), b"text\n")
+    assert (head_of(seen), read_at(place, 9)) == (b"text\n", b"text\n")
+    path.rename(tmp_path / "b.log")
+    os.mkfifo(path)
+    assert (head_of(seen), read_at(place, 9)) == (None, None)
+    path.unlink()
+    path.write_text("text\n")
+    assert (head_of(seen), read_at(place, 9)) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 
 from services.error_analyzer.domain import InvalidFix, Suggestion
 from services.error_analyzer.repair import diffs
-from services.error_analyzer.repair.code_rules import judge_change, judge_test
 from services.error_analyzer.repair.rules import allowed, judge_form
 from services.error_analyzer.settings import Settings
 from tests.support.repositories import DIFF, GOOD, TEST_CODE, TEST_PATH, settings_for
@@ -105,6 +104,14 @@ def test_a_diff_that_is_more_than_changed_lines_is_refused(
         "services/credentials.py",
         "services/store/migrations/x.py",
         "services/error_analyzer/repair/rules.py",
+        "services/error_analyzer/intake/lines.py",
+        "services/Error_Analyzer/domain.py",
+        "services/chassis/redaction.py",
+        "services/chassis/logs.py",
+        "services/chassis/settings.py",
+        "services/chassis/shipping.py",
+        "services/db_password.py",
+        "services/aws_credentials.py",
         "services/x.sql",
         "services/Makefile",
         "services/pyproject.toml",
@@ -169,119 +176,10 @@ def test_globs_match_whole_paths(path: str, glob: str, matches: bool) -> None:
     assert allowed(path, [glob]) is matches
 
 
-@pytest.mark.parametrize(
-    "added",
-    [
-        "import os\nx = os.environ['KEY']",
-        "import os as o\nx = o.getenv('KEY')",
-        "from os import environ as e",
-        "import os\nx = getattr(os, 'environ')",
-        "import os\nx = getattr(os, 'env' + 'iron')",
-        "import os\nos.system('ls')",
-        "import os\nos._exit(0)",
-        "import os\nx = os",
-        "import logging\nx = logging.os.environ",
-        "from logging import os",
-        "import socket",
-        "from urllib.request import urlopen",
-        "import http.client",
-        "import ssl, subprocess",
-        "import asyncio\nx = asyncio.open_connection",
-        "import sys\nsys.modules.clear()",
-        "import sys\nsys.exit(0)",
-        "import importlib",
-        "import ctypes",
-        "import pickle",
-        "import shutil\nshutil.rmtree('x')",
-        "from anywhere import *",
-        "x = eval('1')",
-        "exec('1')",
-        "x = __import__('o' + 's')",
-        "x = ().__class__.__bases__[0].__subclasses__()",
-        "def f(): pass\nx = f.__globals__",
-        "x = globals()",
-        "x = __builtins__",
-        "x = open('x', 'w')",
-        "x = open('x', mode='a')",
-        "def f(m): return open('x', m)",
-        "x = open('/proc/self/environ')",
-        "x = open('~/.netrc')",
-        "import pathlib\npathlib.Path('x').write_text('y')",
-        "import pathlib\npathlib.Path('x').unlink()",
-        "try:\n    x = 1\nexcept Exception:\n    pass",
-        "try:\n    x = 1\nexcept:\n    x = 2",
-        "try:\n    x = 1\nexcept (KeyError, BaseException):\n    x = None",
-        "import contextlib\nwith contextlib.suppress(Exception):\n    x = 1",
-    ],
-)
-def test_a_fix_newly_does_nothing_that_no_repair_needs(added: str) -> None:
-    before = "import logging\n\nx = 0\n"
-    with pytest.raises(InvalidFix, match=r"^services/a\.py: it newly "):
-        judge_change("services/a.py", before, before + added + "\n")
-    judge_change("services/a.py", before + added + "\n", "# moved\n" + before + added + "\n")
-
-
-@pytest.mark.parametrize(
-    "added",
-    [
-        "if not x:\n    raise ValueError('no x')",
-        "import os.path\nx = os.path.join('a', 'b')",
-        "from urllib.parse import quote",
-        "from http import HTTPStatus",
-        "try:\n    x = {}['a']\nexcept KeyError:\n    x = None",
-        "try:\n    x = 1\nexcept Exception as error:\n    raise ValueError('x') from error",
-        "x = getattr(x, 'name', None)",
-        "with open('names.txt') as file:\n    x = file.read()",
-        "x = type(x).__name__",
-        "import re\nx = re.compile('a')",
-    ],
-)
-def test_what_repairs_do_need_is_allowed(added: str) -> None:
-    judge_change("services/a.py", "x = 0\n", f"x = 0\n{added}\n")
-
-
-def test_a_file_that_reads_the_environment_already_may_be_repaired_elsewhere() -> None:
-    before = "import os\nKEY = os.environ['KEY']\n\ndef half(x):\n    return x / 0\n"
-    judge_change("services/a.py", before, before.replace("/ 0", "/ 2"))
-    with pytest.raises(InvalidFix, match=r"os\.environ"):
-        judge_change("services/a.py", before, before + "OTHER = os.environ['OTHER']\n")
-
-
-def test_what_is_no_python_after_the_change_is_refused() -> None:
-    with pytest.raises(InvalidFix, match="it is no Python"):
-        judge_change("services/a.py", "x = 1\n", "x = = 1\n")
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "x = 1\n",
-        "def test_it(:\n",
-        "import pytest\n\n@pytest.mark.skip\ndef test_it(): assert 0\n",
-        "import pytest\n\n@pytest.mark.xfail\ndef test_it(): assert 0\n",
-        "import pytest\n\ndef test_it(): pytest.exit('done', 0)\n",
-        "from pytest import skip\n\ndef test_it(): skip('x')\n",
-        "import pytest\npytestmark = pytest.mark.asyncio\n\ndef test_it(): assert 0\n",
-        "import sys\n\ndef test_it(): sys.exit(0)\n",
-        "def test_it(): raise SystemExit(0)\n",
-        "def test_it(): exit(0)\n",
-        "import os\n\ndef test_it(): os._exit(0)\n",
-        "def pytest_runtest_call(item): item.obj = print\n\ndef test_it(): assert 0\n",
-        "from _pytest import runner\n\ndef test_it(): assert 0\n",
-        "import socket\n\ndef test_it(): socket.socket()\n",
-        "import pathlib\n\ndef test_it(): pathlib.Path('x').unlink()\n",
-        "def test_it():\n    assert open('/root/.ssh/id_rsa')\n",
-    ],
-)
-def test_a_test_tests_and_does_nothing_else(code: str) -> None:
-    with pytest.raises(InvalidFix):
-        judge_test(TEST_PATH, code)
-
-
-def test_a_test_may_use_what_tests_are_made_of() -> None:
-    judge_test(
-        TEST_PATH,
-        "import asyncio\nimport pytest\n\n\nasync def test_it(tmp_path, monkeypatch):\n"
-        "    monkeypatch.setenv('A', 'b')\n    (tmp_path / 'x').write_text('y')\n"
-        "    with pytest.raises(KeyError):\n        {}['a']\n",
-    )
+def test_a_text_with_half_a_character_is_refused(settings: Settings) -> None:
+    for broken in (
+        suggest(DIFF.replace("return 0", "return '\ud800'")),
+        suggest(code=TEST_CODE + "# \ud800\n"),
+    ):
+        with pytest.raises(InvalidFix, match="control characters"):
+            judge_form(broken, settings)

@@ -1,10 +1,13 @@
 """However a file is cut into pieces, it gives the same errors."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiartist.error_analyzer.v1.error_analyzer_pb2 import ErrorEvent
+from services.error_analyzer.intake import events as made
 from services.error_analyzer.intake.reading import End, read_piece
 from tests.support.log_writer import errors, json_error, printed
 
@@ -83,3 +86,73 @@ def test_a_line_without_an_end_is_skipped_until_it_has_one(end: End) -> None:
     assert (list(piece.events), piece.consumed, piece.skipping) == ([], 27, True)
     piece = read_piece(b"rest\nERROR:a:next\nINFO:a:b\n", "svc", skipping=True)
     assert ([e.message for e in piece.events], piece.skipping) == (["next"], False)
+
+
+NAMES = st.sampled_from(
+    [
+        *("exception", "exc_info", "exc_type", "exc_value", "frames", "lineno", "filename", "name", "stack"),
+        *("level", "levelno", "ts", "error", "err", "service", "type", "message", "msg", "version", "rpc"),
+        "error_id",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("error"),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+STACK = st.fixed_dictionaries(
+    {"exc_type": st.just("X") | JSON}, optional={"exc_value": JSON, "frames": JSON | st.lists(
+        st.dictionaries(st.sampled_from(["filename", "lineno", "name"]), JSON, max_size=3), max_size=2
+    )}
+)  # fmt: skip
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=5), st.lists(STACK, max_size=2) | JSON)
+def test_no_record_of_any_shape_fails_to_be_read(fields: dict[str, object], exception: object) -> None:
+    line = json.dumps({"level": "error", "msg": "x", **fields, "exception": exception}) + "\n"
+    piece = read_piece(line.encode(), "svc", end=End.CLOSED)
+    assert (piece.failed, piece.consumed) == (0, len(line))
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        [{"exc_type": "X", "frames": 5}],
+        [{"exc_type": "X", "frames": [{"lineno": True, "filename": [], "name": {}}]}],
+        [{"exc_type": "X", "exc_value": [1], "frames": {"a": 1}}, {"exc_type": "Y", "exc_value": {}}],
+    ],
+)
+def test_what_has_the_wrong_type_in_an_exception_is_left_out(exception: object) -> None:
+    (event,) = errors(json_error("x", exception=exception))
+    assert (event.exception_type, event.exception_message) == ("X", "")
+    assert all((frame.line, frame.file, frame.function) == (0, "", "") for frame in event.frames)
+
+
+@pytest.mark.parametrize("broken", ["from_fields", "from_line", "from_traceback"])
+def test_a_record_that_cannot_be_read_is_counted_and_the_others_are_read(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {
+        "from_fields": json_error("structured"),
+        "from_line": "ERROR:a:a line\n",
+        "from_traceback": "INFO:a:b\n" + printed(boom),
+    }
+
+    def fails(*_: object) -> ErrorEvent:
+        raise RuntimeError
+
+    monkeypatch.setattr(made, broken, fails)
+    piece = read_piece("".join(lines.values()).encode(), "svc", end=End.CLOSED)
+    assert (len(piece.events), piece.failed) == (2, 1)
+    assert read_piece(lines[broken].encode()[:-1], "svc").failed == 0
+
+
+def test_a_line_that_cannot_be_read_is_counted_once_it_is_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_text: str) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("services.error_analyzer.intake.reading.read_line", fails)
+    piece = read_piece(b"one\ntwo\n", "svc", end=End.FLUSHED)
+    assert (piece.consumed, piece.failed) == (8, 2)

@@ -17,7 +17,10 @@ from services.error_analyzer.domain import RepairUnavailable
 from services.error_analyzer.repair.sandbox import runner
 from services.error_analyzer.repair.sandbox.child import descendants
 from services.error_analyzer.repair.sandbox.runner import Outcome, Policy, probe, run
+from tests.support.isolation import NEEDS_ISOLATION
 from tests.support.repositories import state_of
+
+pytestmark = NEEDS_ISOLATION
 
 SECRET = "correct horse battery staple"
 
@@ -240,6 +243,23 @@ async def test_disk_is_bounded(cell: Cell) -> None:
         "time.sleep(15)"
     )
     assert done.ended == "its files together took more than 16 MiB"
+
+
+async def test_files_without_a_name_count_while_they_are_open(cell: Cell) -> None:
+    done = await cell.run(
+        "held = []\nfor n in range(10):\n    place = os.environ['TMPDIR'] + f'/{n}'\n"
+        "    held.append(open(place, 'wb')); held[-1].write(bytes(4 << 20)); held[-1].flush()\n"
+        "    os.unlink(place)\ntime.sleep(15)"
+    )
+    assert done.ended == "its files together took more than 16 MiB"
+
+
+async def test_what_hides_what_it_stores_is_ended(cell: Cell) -> None:
+    done = await cell.run(
+        "os.chdir(os.environ['TMPDIR'])\n"
+        "for _ in range(25):\n    os.mkdir('d' * 200); os.chdir('d' * 200)\ntime.sleep(15)"
+    )
+    assert done.ended == "a folder that it made can't be listed: File name too long"
 
 
 async def test_output_is_bounded(cell: Cell) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.error_analyzer.diagnosis.frames import Frame, frames_of
-from services.error_analyzer.diagnosis.source import AROUND, Snapshot, SourceReader, is_secret
+from services.error_analyzer.diagnosis.source import AROUND, Snapshot, SourceReader
 from services.error_analyzer.domain import RepairUnavailable
+from services.error_analyzer.secret_files import is_secret
 from tests.support.code_repository import FILES, WORKER, commit, fingerprint_of, git, make_repository
 
 
@@ -118,6 +119,8 @@ async def test_only_what_is_committed_is_read(repository: Path) -> None:
     [
         ".env", "deploy/.env.production", "tls/server.pem", "tls/server.KEY", "home/id_rsa", "secrets.toml",
         "secrets/token.py", "config/Credentials.json", "secret.py",
+        "prod_secrets.py", "aws_credentials.py", "db_password.py", "token.json", "kubeconfig", "a/api-key.py",
+        "deploy/access_tokens.yaml", "clientSecret.py", "home/.aws/config",
     ],
 )  # fmt: skip
 async def test_files_named_like_secrets_are_not_read_though_they_are_tracked(
@@ -128,7 +131,8 @@ async def test_files_named_like_secrets_are_not_read_though_they_are_tracked(
     assert path in code.files
     assert await code.read(path) is None
     assert is_secret(path)
-    assert not is_secret("services/secretary.py")
+    for plain in ("services/secretary.py", "services/tokens.py", "services/keys.py", "tokenizer.json"):
+        assert not is_secret(plain)
 
 
 async def test_what_no_person_wrote_is_not_read(repository: Path) -> None:

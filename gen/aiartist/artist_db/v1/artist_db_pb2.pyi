@@ -921,8 +921,9 @@ class ErrorStep(_message.Message):
         KIND_UNSPECIFIED: ErrorStep._Kind.ValueType  # 0
         """Never sent."""
         KIND_ANALYZE: ErrorStep._Kind.ValueType  # 1
-        """Explain it. Due by itself for a new group, and for one that was explained before and is seen in
-        another release of the code.
+        """Explain it. Due by itself for a new group, for one that was explained before and is seen in another
+        release of the code while nobody works on a fix or decides about a proven one, and, forced, for one that
+        comes back after its fix was kept.
         """
         KIND_FIX: ErrorStep._Kind.ValueType  # 2
         """Have a fix written, checked and, where the mode says so, proven on a branch."""
@@ -932,7 +933,7 @@ class ErrorStep(_message.Message):
         """See whether an applied fix holds."""
         KIND_REVERT: ErrorStep._Kind.ValueType  # 5
         """Take an applied fix out. Due by itself for a group that is `fix_applied` and comes from code that was
-        loaded after that.
+        loaded after that, until its WATCH step is finished without a next one: then the fix is kept.
         """
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
@@ -941,8 +942,9 @@ class ErrorStep(_message.Message):
     KIND_UNSPECIFIED: ErrorStep.Kind.ValueType  # 0
     """Never sent."""
     KIND_ANALYZE: ErrorStep.Kind.ValueType  # 1
-    """Explain it. Due by itself for a new group, and for one that was explained before and is seen in
-    another release of the code.
+    """Explain it. Due by itself for a new group, for one that was explained before and is seen in another
+    release of the code while nobody works on a fix or decides about a proven one, and, forced, for one that
+    comes back after its fix was kept.
     """
     KIND_FIX: ErrorStep.Kind.ValueType  # 2
     """Have a fix written, checked and, where the mode says so, proven on a branch."""
@@ -952,7 +954,7 @@ class ErrorStep(_message.Message):
     """See whether an applied fix holds."""
     KIND_REVERT: ErrorStep.Kind.ValueType  # 5
     """Take an applied fix out. Due by itself for a group that is `fix_applied` and comes from code that was
-    loaded after that.
+    loaded after that, until its WATCH step is finished without a next one: then the fix is kept.
     """
 
     KIND_FIELD_NUMBER: _builtins.int
@@ -3301,9 +3303,11 @@ class ClaimErrorStepRequest(_message.Message):
     lease_ms: _builtins.int
     """How long the step is the holder's, in ms; 1,000 to 3,600,000. Required."""
     analyses_per_hour: _builtins.int
-    """Attempts of kind ANALYZE that may begin within any hour, over all replicas; 0: none."""
+    """Attempts of kind ANALYZE that may begin within any hour, over all replicas; 0: none. One that was postponed
+    counts from when it is claimed again; one that is taken over after its lease ended goes on in any case.
+    """
     fixes_per_hour: _builtins.int
-    """Attempts of kind FIX that may begin within any hour, over all replicas; 0: none."""
+    """The same of kind FIX."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___ErrorStep.Kind.ValueType]:
         """Only these kinds; empty: all."""
@@ -3337,9 +3341,11 @@ class ClaimErrorStepResponse(_message.Message):
     ERRORS_BEFORE_FIX_FIELD_NUMBER: _builtins.int
     NOW_FIELD_NUMBER: _builtins.int
     errors_since_fix: _builtins.int
-    """Occurrences recorded in the services of the group since its fix was applied, of all groups; only for WATCH."""
+    """Occurrences recorded in the services of the group since its fix was applied, of all other groups: whether its
+    own error came back is told by `ErrorGroup.code_as_of`; only for WATCH.
+    """
     errors_before_fix: _builtins.int
-    """The same of the 24 hours before that, of all groups; only for WATCH."""
+    """The same of the 24 hours before that, of all other groups; only for WATCH."""
     @_builtins.property
     def group(self) -> Global___ErrorGroup:
         """The group with its samples, report and step; absent: nothing is to be done now."""

@@ -580,8 +580,9 @@ class ArtistDbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ClaimErrorStep(self, request, context):
-        """Hands out the step that is due first, under a lease: until it ends, nobody else gets it. A step whose
-        lease ended unfinished is handed out again as the same attempt, so that what it asked is not paid twice.
+        """Hands out a step that is due, the forced ones first, then the one that is due first, under a lease: until
+        it ends, nobody else gets it. A step whose lease ended unfinished is handed out again as the same attempt, so
+        that what it asked is not paid twice.
         Empty where nothing is due, or where the limits are reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -124,8 +124,9 @@ class ArtistDbServiceStub:
     than expected, or where the group's step is under way.
     """
     ClaimErrorStep: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ClaimErrorStepRequest, _artist_db_pb2.ClaimErrorStepResponse]
-    """Hands out the step that is due first, under a lease: until it ends, nobody else gets it. A step whose
-    lease ended unfinished is handed out again as the same attempt, so that what it asked is not paid twice.
+    """Hands out a step that is due, the forced ones first, then the one that is due first, under a lease: until
+    it ends, nobody else gets it. A step whose lease ended unfinished is handed out again as the same attempt, so
+    that what it asked is not paid twice.
     Empty where nothing is due, or where the limits are reached.
     """
     RenewErrorStep: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RenewErrorStepRequest, _artist_db_pb2.RenewErrorStepResponse]
@@ -503,8 +504,9 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artist_db_pb2.ClaimErrorStepRequest,
         context: _aio.ServicerContext[_artist_db_pb2.ClaimErrorStepRequest, _abc.Awaitable[_artist_db_pb2.ClaimErrorStepResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.ClaimErrorStepResponse]:
-        """Hands out the step that is due first, under a lease: until it ends, nobody else gets it. A step whose
-        lease ended unfinished is handed out again as the same attempt, so that what it asked is not paid twice.
+        """Hands out a step that is due, the forced ones first, then the one that is due first, under a lease: until
+        it ends, nobody else gets it. A step whose lease ended unfinished is handed out again as the same attempt, so
+        that what it asked is not paid twice.
         Empty where nothing is due, or where the limits are reached.
         """
 

@@ -107,7 +107,8 @@ class ErrorAnalyzerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def IgnoreError(self, request, context):
-        """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied.
+        """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied,
+        unless its revert waits for something: the fix then stays where it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

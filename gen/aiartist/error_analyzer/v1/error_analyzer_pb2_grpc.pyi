@@ -29,7 +29,9 @@ class ErrorAnalyzerServiceStub:
     AnalyzeError: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.AnalyzeErrorRequest, _error_analyzer_pb2.AnalyzeErrorResponse]
     """Has a group explained again, though nothing changed. Not while a fix of it is tried or applied."""
     IgnoreError: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.IgnoreErrorRequest, _error_analyzer_pb2.IgnoreErrorResponse]
-    """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied."""
+    """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied,
+    unless its revert waits for something: the fix then stays where it is.
+    """
     ReopenError: _aio.UnaryUnaryMultiCallable[_error_analyzer_pb2.ReopenErrorRequest, _error_analyzer_pb2.ReopenErrorResponse]
     """Takes up a group again that was ignored, or given up: it is `new`. What was found out about it stays
     valid while nothing changed, and costs nothing a second time.
@@ -80,7 +82,9 @@ class ErrorAnalyzerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _error_analyzer_pb2.IgnoreErrorRequest,
         context: _aio.ServicerContext[_error_analyzer_pb2.IgnoreErrorRequest, _abc.Awaitable[_error_analyzer_pb2.IgnoreErrorResponse]],
     ) -> _abc.Awaitable[_error_analyzer_pb2.IgnoreErrorResponse]:
-        """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied."""
+        """Nothing more is done about a group, and nobody is told of it; it is still counted. Not while a fix is applied,
+        unless its revert waits for something: the fix then stays where it is.
+        """
 
     @_abc_1.abstractmethod
     def ReopenError(

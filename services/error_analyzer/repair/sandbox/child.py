@@ -8,10 +8,12 @@ import json
 import os
 import select
 import signal
+import stat
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from services.error_analyzer.repair.sandbox import confine
 
 _TICK_S, _TICKS_TO_MEASURE_DISK = 0.1, 10
 _CHUNK, _KEPT_OUTPUT = 1 << 16, 1 << 17
+_MOST_OPEN_FILES = 1 << 14
 _NEWS, _FDS = 3, 1 << 16
 """Where the child tells how far it came; one more than the last file descriptor that it may have got."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -56,6 +59,7 @@ def main() -> None:
 
 def _supervise(job: _Job) -> dict[str, Any]:
     namespaces = job.namespaces and confine.enter_namespaces()
+    job = replace(job, namespaces=namespaces)
     output, output_end = os.pipe()
     news, news_end = os.pipe()
     first = os.fork()
@@ -156,6 +160,10 @@ def _code(status: int) -> int:
     return code if code >= 0 else 128 - code
 
 
+class _Unseen(Exception):
+    """What it takes can't be measured; the text says why."""
+
+
 class _Watch:
     """Looks at the command from outside, ten times a second, until it ends or breaks a limit."""
 
@@ -166,6 +174,12 @@ class _Watch:
 
     def until_end(self) -> str:
         """Why it had to be ended; empty: it ended by itself. It is not reaped yet."""
+        try:
+            return self._look_on()
+        except _Unseen as error:
+            return str(error)
+
+    def _look_on(self) -> str:
         deadline = time.monotonic() + self._job.timeout_s
         at_start = self._disk()
         tick = 0
@@ -206,19 +220,47 @@ class _Watch:
         return bool(chunk)
 
     def _disk(self) -> int:
-        total, folders = 0, list(self._job.writable)
+        total, folders = self._unlinked(), list(self._job.writable)
         while folders:
             try:
                 with os.scandir(folders.pop()) as entries:
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
                             folders.append(entry.path)
-                        else:
+                            continue
+                        with suppress(FileNotFoundError):
                             total += entry.stat(follow_symlinks=False).st_blocks * 512
-            except OSError:
-                # It went away, or can't be read: what it holds is bounded by the limit of each file.
+            except (FileNotFoundError, NotADirectoryError):
+                # It went away.
                 continue
+            except OSError as error:
+                raise _Unseen(f"a folder that it made can't be listed: {error.strerror}") from error
         return total
+
+    def _unlinked(self) -> int:
+        """Bytes of files that have no name any more and are still open; memory's, too."""
+        found: dict[tuple[int, int], int] = {}
+        left = _MOST_OPEN_FILES
+        for pid in descendants(os.getpid()):
+            if pid == self._first and self._job.namespaces:
+                # The namespace's init is this module, and it may not be looked at.
+                continue
+            try:
+                handles = os.listdir(f"/proc/{pid}/fd")
+            except PermissionError as error:
+                raise _Unseen("one of its processes hides which files it holds") from error
+            except OSError:
+                # It ended.
+                continue
+            left -= len(handles)
+            if left < 0:
+                raise _Unseen(f"its processes together had more than {_MOST_OPEN_FILES} files open")
+            for handle in handles:
+                with suppress(OSError):
+                    state = os.stat(f"/proc/{pid}/fd/{handle}")
+                    if state.st_nlink == 0 and stat.S_ISREG(state.st_mode):
+                        found[state.st_dev, state.st_ino] = state.st_blocks * 512
+        return sum(found.values())
 
 
 def _clean_up(first: int) -> int:
@@ -246,11 +288,11 @@ def descendants(root: int) -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdecimal():
             try:
-                stat = Path("/proc", name, "stat").read_bytes()
+                told = Path("/proc", name, "stat").read_bytes()
             except OSError:
                 continue
             # The name of a program may hold anything; what follows its last bracket is plain.
-            children.setdefault(int(stat.rpartition(b")")[2].split()[1]), []).append(int(name))
+            children.setdefault(int(told.rpartition(b")")[2].split()[1]), []).append(int(name))
     found, next_ones = [], children.get(root, [])
     while next_ones:
         found += next_ones
