@@ -110,7 +110,8 @@ def _show_ways_on(output: Output, group: db.ErrorGroup) -> None:
     short = group.fingerprint[:_SHOWN_DIGITS]
     if group.status == "fix_suggested" and group.report.commit:
         output.say("")
-        output.say(f"apply: aiartist error apply {short}")
+        output.say(f"take it: git merge {plain(group.report.branch)}")
+        output.say(f"or, in the mode apply: aiartist error apply {short}")
     elif group.status == "fix_applied":
         output.say("")
         output.say(f"take out: aiartist error revert {short} --reason WHY")

@@ -87,7 +87,10 @@ class Teller:
         report, short = group.report, _short(group)
         if report.commit:
             known = "Proven: its test fails without it and passes with it, and the project's tests pass."
-            how = [f"It is the branch {report.branch}.", f"To apply it: aiartist error apply {short}"]
+            how = [
+                f"To take it: git merge {report.branch}",
+                f"or, in the mode `apply`: aiartist error apply {short}",
+            ]
         else:
             known = "Its form is in order; nothing of it was run."
             how = [f"To see it: aiartist error show {short}"]

@@ -93,7 +93,7 @@ async def test_an_error_is_shown_with_cause_evidence_fix_proof_and_history(
         "+    return len(items)",
         "def test_size():",
         "1 passed",
-        f"apply: aiartist error apply {error[:12]}",
+        f"or, in the mode apply: aiartist error apply {error[:12]}",
     ):
         assert line.strip() in lines, line
     for fact in ("high, 90% sure; code can mend it", "by hour", "█", COMMIT, "tests/autofix/test_size.py"):
