@@ -24,6 +24,9 @@ _NOT_OURS = "/grpc."
 _CONTEXT_FIELDS = ("request_id", "run_id", "artist_id")
 _READ_VERBS = ("Get", "List", "Watch", "Read", "Verify", "ServerReflectionInfo", "Check")
 
+_LOOKS_FOR_WORK = frozenset({"ClaimErrorStep", "RenewErrorStep"})
+"""Called every few seconds by whoever has nothing to do: metrics count them."""
+
 
 def method_name(method: str) -> str:
     """`GetRun` of `/aiartist.scheduler.v1.SchedulerService/GetRun`."""
@@ -33,6 +36,11 @@ def method_name(method: str) -> str:
 def is_read(method: str) -> bool:
     """True for calls that change nothing."""
     return method_name(method).startswith(_READ_VERBS)
+
+
+def is_quiet(method: str) -> bool:
+    """True for calls that are no news where they went well."""
+    return method.startswith(HEALTH) or is_read(method) or method_name(method) in _LOOKS_FOR_WORK
 
 
 class LogContext:
@@ -153,7 +161,7 @@ class Metrics:
 
 
 class AccessLog:
-    """One record a call at info; health checks, and reads that went well, leave none."""
+    """One record a call at info; those that are quiet leave none where they went well."""
 
     name = "access log"
 
@@ -163,7 +171,7 @@ class AccessLog:
 
     def leave(self, call: Call) -> None:
         code = call.code
-        if code is grpc.StatusCode.OK and (call.method.startswith(HEALTH) or is_read(call.method)):
+        if code is grpc.StatusCode.OK and is_quiet(call.method):
             return
         began, peer = call.scratch[self.name]
         elapsed_ms = round((time.perf_counter() - began) * 1000, 1)

@@ -22,7 +22,7 @@ from services.chassis.errors import (
     Unauthenticated,
     remote_error,
 )
-from services.chassis.layers import is_read, method_name, standard_layers
+from services.chassis.layers import is_quiet, is_read, method_name, standard_layers
 from services.chassis.translation import status_of
 from tests.support.captured_logs import captured_logs
 
@@ -195,3 +195,16 @@ def test_a_text_that_postgres_cannot_hold_is_the_callers_to_mend(
 def test_the_same_complaint_about_our_own_text_is_a_bug() -> None:
     told = seen(asyncpg.CharacterNotInRepertoireError("invalid"), ListRunsRequest(artist_id="fine"))
     assert told.remote_code is grpc.StatusCode.INTERNAL
+
+
+def test_what_is_asked_all_the_time_is_no_news_and_what_changes_something_is() -> None:
+    of = "/aiartist.artist_db.v1.ArtistDbService/"
+    for quiet in (
+        "/grpc.health.v1.Health/Check",
+        f"{of}GetArtist",
+        f"{of}ClaimErrorStep",
+        f"{of}RenewErrorStep",
+    ):
+        assert is_quiet(quiet), quiet
+    for news in (f"{of}FinishErrorStep", f"{of}ClaimClips", f"{of}RenewHolds", f"{of}CreateArtist"):
+        assert not is_quiet(news), news
