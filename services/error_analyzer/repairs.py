@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.chassis.logs import get_logger
 from services.error_analyzer.domain import RepairUnavailable
+from services.error_analyzer.repair.git import GitError
 from services.error_analyzer.repair.workshop import Workshop
 from services.error_analyzer.settings import Mode, Settings
 
@@ -38,7 +39,8 @@ async def repairs_of(settings: Settings) -> AsyncIterator[Repairs]:
                 workshop = await stack.enter_async_context(
                     Workshop.open(settings.model_copy(update={"auto_fix_mode": less}))
                 )
-            except RepairUnavailable as error:
+            except (RepairUnavailable, GitError, OSError) as error:
+                # Errors are grouped and explained all the same.
                 lacks = lacks or str(error)
                 continue
             if lacks:
