@@ -11,6 +11,7 @@ from services.error_analyzer.grouping import Grouper
 from services.error_analyzer.intake.alerts import alerts_endpoint
 from services.error_analyzer.intake.tailer import tailer_of
 from services.error_analyzer.news import News
+from services.error_analyzer.repair.rules import TEXT as RULES
 from services.error_analyzer.repairs import Repairs, repairs_of
 from services.error_analyzer.servicer import ErrorAnalyzerServicer
 from services.error_analyzer.settings import Settings
@@ -72,12 +73,13 @@ async def build(settings: Settings) -> App:
 
 
 def _rules(settings: Settings) -> str:
-    return rules_for(
+    of_this_repository = rules_for(
         paths=settings.auto_fix_paths,
         tests=settings.auto_fix_tests,
         max_files=settings.auto_fix_max_files,
         max_lines=settings.auto_fix_max_lines,
     )
+    return f"{of_this_repository}\n{RULES}".rstrip()
 
 
 def _policy(settings: Settings, repairs: Repairs) -> Policy:

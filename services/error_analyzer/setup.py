@@ -32,17 +32,6 @@ class RepairSetup(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FixedSetup:
-    """A setup that stays as it is. Fields: see RepairSetup."""
-
-    mode: str
-    effective_mode: str
-    lacks: str = ""
-    repository: str = ""
-    isolation: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """How much is done, and to what. `tries_per_group`: fixes for one group, until somebody asks for more."""
 

@@ -81,7 +81,7 @@ class Refusal:
 
 
 _GIVEN_UP = ("ignored", "analysis_failed", "fix_failed", "fix_skipped_invalid", "reverted")
-_ALLOWED = {
+ALLOWED = {
     Verb.ANALYZE: (
         "new",
         "analyzed",
@@ -96,6 +96,7 @@ _ALLOWED = {
     Verb.APPLY: ("fix_suggested",),
     Verb.REVERT: ("fix_applied",),
 }
+"""The statuses in which an order is followed."""
 _CHANGES = {
     Verb.ANALYZE: Change("new", Step.ANALYZE, forced=True, reason="to be explained again"),
     Verb.IGNORE: Change("ignored", Step.NONE, forced=False, reason="ignored"),
@@ -107,11 +108,6 @@ _ORDERED = {Step.APPLY: "about to be fixed", Step.REVERT: "about to be reverted"
 """Steps that people ordered, or that must not be lost; only IGNORE takes them back."""
 
 
-def allowed_in(verb: Verb) -> tuple[str, ...]:
-    """The statuses in which an order is followed, whatever the step."""
-    return _ALLOWED[verb]
-
-
 def change_of(verb: Verb, standing: Standing) -> Change | Refusal:
     """What the order does to a group that stands so, or why it does nothing."""
     if standing.followed:
@@ -121,8 +117,8 @@ def change_of(verb: Verb, standing: Standing) -> Change | Refusal:
     unstuck = verb is Verb.IGNORE or (verb is Verb.REVERT and standing.postponed)
     if unstuck and status == "fix_applied" and standing.step is Step.REVERT:
         return _CHANGES[verb]
-    if status not in _ALLOWED[verb]:
-        return Refusal(status, " or ".join(_ALLOWED[verb]))
+    if status not in ALLOWED[verb]:
+        return Refusal(status, " or ".join(ALLOWED[verb]))
     if standing.step is Step.APPLY and standing.begun and not standing.postponed:
         return Refusal("being fixed", "that to be done: the fix may be in the code already")
     if standing.step in _ORDERED and verb is not Verb.IGNORE:

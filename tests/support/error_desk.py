@@ -21,7 +21,7 @@ from services.chassis.settings import TokenOwner
 from services.error_analyzer.grouping import Grouper
 from services.error_analyzer.news import News
 from services.error_analyzer.servicer import ErrorAnalyzerServicer
-from services.error_analyzer.setup import FixedSetup, Limits
+from services.error_analyzer.setup import Limits
 from services.error_analyzer.teller import Teller
 
 CALL_S = 30.0
@@ -34,6 +34,19 @@ DIFF = """\
 -    return items.lenght
 +    return len(items)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSetup:
+    """A setup that stays as it is. Fields: see RepairSetup."""
+
+    mode: str
+    effective_mode: str
+    lacks: str = ""
+    repository: str = ""
+    isolation: str = ""
+
+
 APPLYING = FixedSetup("apply", "apply", repository="/srv/label", isolation="landlock, rlimit")
 FIX = {
     "cause": "a name is misspelt",

@@ -17,7 +17,8 @@ _LIBRARY = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(
-    r"(?:[A-Za-z]:)?/+(?:home/runner/work/[^/]+/[^/]+"
+    # `runner`: a CI service checks code out into a folder of a folder, both named as the repository.
+    r"(?:[A-Za-z]:)?/+(?:home/runner/[^/]+/(?P<repository>[^/]+)/(?P=repository)"
     r"|(?:users|home)/[^/]+/(?:(?:src|code|projects?|dev|work|git|repos?|workspaces?|documents)/[^/]+|[^/]+)"
     r"|root/[^/]+|usr/(?:local/)?src/[^/]+|(?:srv|data|opt|mnt)/www/[^/]+|(?:srv|opt|data|mnt|workspaces|builds)/[^/]+"
     r"|var/task|var/[^/]+/[^/]+|tmp/[^/]+|app|src|code|workspace|build)/",

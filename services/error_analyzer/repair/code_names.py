@@ -63,7 +63,6 @@ CALLS = _words("""
     """)
 ONLY_CALLED = frozenset({"getattr", "setattr", "hasattr", "open", "suppress"})
 """Names that are judged by what they are called with, so that nothing else may be done with them."""
-NAMES_OF_CLASSES = frozenset({"__name__", "__qualname__"})
 INSIDE = _words("""
     os sys subprocess socket _os _sys _subprocess _socket posix _posix nt builtins bltns _builtins importlib
     _imp ctypes environ environb getenv getenvb putenv unsetenv system popen posix_spawn posix_spawnp

@@ -9,9 +9,8 @@ import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.error_analyzer.v1 import error_analyzer_pb2 as pb
-from services.error_analyzer.setup import FixedSetup
 from tests.support.command import Finished, end_of, invoke, start_command
-from tests.support.error_desk import CALL_S, COMMIT, FIX, ErrorDesk, error_desk
+from tests.support.error_desk import CALL_S, COMMIT, FIX, ErrorDesk, FixedSetup, error_desk
 from tests.support.error_store import real_error_store
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
-from services.error_analyzer.repair import candidate
+from services.error_analyzer.repair import candidate, rules
 from tests.support.isolation import NEEDS_ISOLATION
 from tests.support.seeded_bugs.bugs import BUGS
 from tests.support.seeded_bugs.listener import Listener
@@ -44,6 +44,7 @@ async def test_all_twenty_bugs_are_repaired_on_branches_with_tests_passing(datab
     assert shop.model.asked == {(bug.id, role): 1 for bug in BUGS for role in ("analyst", "engineer")}
     unseen = [bug.id for bug in BUGS if bug.evidence not in shop.model.shown[bug.id, "analyst"]]
     assert unseen == [], "the analyst is not shown the source of these"
+    assert all(rules.TEXT.rstrip() in shop.model.shown[bug.id, "engineer"] for bug in BUGS)
     branches = git(shop.repository, "branch", "--list", "autofix/*", "--format=%(refname:short)").split()
     assert sorted(branches) == sorted(group.report.branch for group in groups.values())
     git(tmp_path, "clone", "-q", "--no-hardlinks", str(shop.repository), str(tmp_path / "clone"))

@@ -12,8 +12,7 @@ from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.error_analyzer.v1 import error_analyzer_pb2 as pb
 from services.chassis.errors import RemoteError, remote_error
 from services.chassis.settings import TokenOwner
-from services.error_analyzer.setup import FixedSetup
-from tests.support.error_desk import CALL_S, COMMIT, FIX, ErrorDesk, error_desk
+from tests.support.error_desk import CALL_S, COMMIT, FIX, ErrorDesk, FixedSetup, error_desk
 from tests.support.error_store import real_error_store
 
 Kind = db.ErrorStep

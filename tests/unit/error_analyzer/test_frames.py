@@ -46,7 +46,7 @@ def test_a_file_of_ours_has_its_module_on_every_host(path: str):
         ("/var/www/shop/app/db.py", "app.db", True),
         ("/Users/bob/src/shop/app/db.py", "app.db", True),
         ("/home/bob/shop/app/db.py", "app.db", True),
-        ("/home/runner/work/shop/shop/app/db.py", "app.db", True),
+        ("/home/runner/jobs/shop/shop/app/db.py", "app.db", True),
         ("/srv/billing/main.py", "main", True),
         ("/app/services/chassis/__init__.py", "services.chassis", True),
         ("/app/cli/main.py", "cli.main", True),

@@ -4,13 +4,13 @@ import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from services.error_analyzer.statuses import (
+    ALLOWED,
     STATUSES,
     Change,
     Refusal,
     Standing,
     Step,
     Verb,
-    allowed_in,
     change_of,
 )
 from services.error_analyzer.verbs import change_request, stood
@@ -24,13 +24,13 @@ WORKED_ON = {
 @pytest.mark.parametrize("verb", list(Verb))
 def test_an_order_is_followed_in_its_statuses_and_refused_in_all_others(verb: Verb) -> None:
     followed = {s for s in STATUSES if isinstance(change_of(verb, Standing(s, "c0ffee")), Change)}
-    assert followed == set(allowed_in(verb))
+    assert followed == set(ALLOWED[verb])
     if verb in WORKED_ON:
         assert set(STATUSES) - followed == WORKED_ON[verb]
 
 
 def test_what_an_order_makes_of_a_group() -> None:
-    made = {verb: change_of(verb, Standing(allowed_in(verb)[0], "c0ffee")) for verb in Verb}
+    made = {verb: change_of(verb, Standing(ALLOWED[verb][0], "c0ffee")) for verb in Verb}
     assert {
         verb: (change.status, change.step, change.forced)
         for verb, change in made.items()
