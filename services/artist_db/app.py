@@ -32,7 +32,15 @@ async def build(settings: Settings) -> App:
         )
         limits = settings.budget_limits()
         app.serve(
-            ArtistDbServicer(db, holds, limits, settings.code_prefixes()),
+            ArtistDbServicer(
+                db,
+                holds,
+                limits,
+                settings.code_prefixes(),
+                change_rules=settings.change_rules(),
+                rules=settings.life_rules(),
+                roster=settings.roster(),
+            ),
             add_ArtistDbServiceServicer_to_server,
             artist_db_pb2.DESCRIPTOR,
             port=settings.port,

@@ -9,7 +9,7 @@ from services.artist_db.domain.budgets import Limits, Scope
 from services.artist_db.domain.error_reports import NEW, STATUSES
 from services.artist_db.domain.error_steps import Kind
 from services.artist_db.domain.lifecycle import State
-from services.artist_db.store import budgets, tallies
+from services.artist_db.store import budgets, changes, experiments, tallies
 from services.chassis.database import Database
 from services.chassis.metrics import OTHER, REGISTRY, SERVICE_LABELS
 
@@ -18,6 +18,18 @@ RELEASES = Gauge(
     "aiartist_artist_db_releases",
     "Releases, by state: packaged, published (it stands at a target), taken_down.",
     ("state",),
+    registry=REGISTRY,
+)
+EXPERIMENTS = Gauge(
+    "aiartist_artist_db_experiments",
+    "Experiments that run, and of these those whose numbers of runs are wrong.",
+    ("state",),
+    registry=REGISTRY,
+)
+WAITING = Gauge(
+    "aiartist_artist_db_waiting_for_people",
+    "What waits for a yes beside songs.",
+    ("what",),
     registry=REGISTRY,
 )
 ERROR_GROUPS = Gauge(
@@ -58,6 +70,10 @@ _STATES = {
 for _gauge, _states in _STATES.values():
     for _state in _states:
         _gauge.labels(_state)
+for _state in ("running", "mismatched"):
+    EXPERIMENTS.labels(_state)
+for _what in ("changes", "candidates"):
+    WAITING.labels(_what)
 for _status, _service in product(STATUSES, SERVICE_LABELS):
     ERROR_GROUPS.labels(_status, _service)
 for _kind in Kind:
@@ -80,10 +96,16 @@ class Sampler:
             accounts = await budgets.accounts(connection, artist_id="", run_id="", limits=self.limits)
             groups = await tallies.error_groups(connection, new=NEW, services=SERVICE_LABELS, other=OTHER)
             steps = await tallies.error_steps(connection, list(Kind))
+            running, mismatched = await experiments.counts(connection)
+            proposed = await changes.proposed(connection)
         by_state = {(tally.what, tally.state.lower()): tally.number for tally in counted}
         for what, (gauge, states) in _STATES.items():
             for state in states:
                 gauge.labels(state).set(by_state.get((what, state), 0))
+        EXPERIMENTS.labels("running").set(running)
+        EXPERIMENTS.labels("mismatched").set(mismatched)
+        WAITING.labels("changes").set(proposed)
+        WAITING.labels("candidates").set(by_state.get(("artists", State.CANDIDATE.lower()), 0))
         for key in product(STATUSES, SERVICE_LABELS):
             ERROR_GROUPS.labels(*key).set(groups.get(key, 0))
         for kind in Kind:

@@ -24,7 +24,9 @@ _NOT_OURS = "/grpc."
 _CONTEXT_FIELDS = ("request_id", "run_id", "artist_id")
 _READ_VERBS = ("Get", "List", "Watch", "Read", "Verify", "ServerReflectionInfo", "Check")
 
-_LOOKS_FOR_WORK = frozenset({"ClaimErrorStep", "RenewErrorStep"})
+_LOOKS_FOR_WORK = frozenset(
+    {"ClaimErrorStep", "ClaimTrendFetch", "ClaimVacancy", "RenewErrorStep", "ReviewLives"}
+)
 """Called every few seconds by whoever has nothing to do: metrics count them."""
 
 

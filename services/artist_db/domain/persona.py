@@ -40,6 +40,8 @@ def completed(persona: Persona) -> Persona:
     whole.language = whole.language or DEFAULT_LANGUAGE
     whole.voice.point_of_view = whole.voice.point_of_view or POINTS_OF_VIEW[0]
     whole.target_duration_ms = whole.target_duration_ms or DEFAULT_DURATION_MS
+    # -0.0 is 0.0 to everybody but those who compare bytes.
+    whole.trend_alignment += 0.0
     if not (whole.tempo.min_bpm or whole.tempo.max_bpm):
         whole.ClearField("tempo")
     if not (whole.visual.palette or whole.visual.motif):
@@ -73,6 +75,9 @@ def check_persona(checks: Checks, path: str, persona: Persona) -> None:
     for index, field in enumerate(persona.preserve_core_identity):
         checks.choice(f"{path}.preserve_core_identity[{index}]", field, _FIELDS)
     checks.number(f"{path}.target_duration_ms", persona.target_duration_ms, least=60_000, most=240_000)
+    # What is no number at all is in no range either.
+    if not 0 <= persona.trend_alignment <= 1:
+        checks.add(f"{path}.trend_alignment", f"must be 0 to 1, is {persona.trend_alignment:g}")
 
 
 def _check_name(checks: Checks, field: str, name: str) -> None:

@@ -3,29 +3,34 @@
 from typing import TypeAlias, TypeVar
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.common.v1 import decision_pb2
 from aiartist.common.v1.persona_pb2 import Persona
 from services.artist_db.domain.cadence import check_cadence
 from services.artist_db.domain.checks import Checks
-from services.artist_db.domain.lifecycle import TRANSITIONS, State, Verb
+from services.artist_db.domain.lifecycle import TRANSITIONS, Evolve, Rule, State, Verb
 from services.artist_db.domain.persona import MAX_NAME, check_persona, completed
 from services.artist_db.domain.silence import Silence
 from services.artist_db.domain.songs import MAX_INT
 from services.artist_db.rpc.room import Context, Room, number_key, text_key
 from services.artist_db.store import artists as store
+from services.artist_db.store import moves
 from services.chassis.database import Connection
 from services.chassis.errors import EtagMismatch, NotFound, PageTokenError, WrongState
 from services.chassis.ids import new_id
+from services.chassis.logs import context as log_context
 from services.chassis.logs import get_logger
 from services.chassis.paging import page_request
 
 MAX_REASON = 500
 MAX_ETAG = 100
 
-_VALUES = {state: pb.ArtistState.Value(f"ARTIST_STATE_{state}") for state in State}
-_STATES = {value: state for state, value in _VALUES.items()}
+STATE_VALUES = {state: artist_state_pb2.ArtistState.Value(f"ARTIST_STATE_{state}") for state in State}
+STATES = {value: state for state, value in STATE_VALUES.items()}
 _SILENCE_VALUES = {answer: decision_pb2.SilenceAnswer.Value(f"SILENCE_ANSWER_{answer}") for answer in Silence}
 _SILENCES = {value: answer for answer, value in _SILENCE_VALUES.items()}
+_EVOLVE_VALUES = {evolve: pb.Evolve.Value(f"EVOLVE_{evolve}") for evolve in Evolve}
+_EVOLVES = {value: evolve for evolve, value in _EVOLVE_VALUES.items()}
 
 _MoveRequest: TypeAlias = pb.PauseArtistRequest | pb.ResumeArtistRequest | pb.RetireArtistRequest
 _MoveResponse = TypeVar(
@@ -48,6 +53,7 @@ class ArtistRpcs(Room):
         check_cadence(checks, "cadence", request.cadence)
         wanted = request.on_silence or decision_pb2.SILENCE_ANSWER_HOLD
         on_silence = _silence(checks, wanted)
+        evolve = _evolve(checks, request.evolve or pb.EVOLVE_PROPOSE)
         checks.finish()
 
         async def create(connection: Connection) -> pb.CreateArtistResponse:
@@ -58,6 +64,9 @@ class ArtistRpcs(Room):
                 request.cadence,
                 autopilot=request.autopilot_enabled,
                 on_silence=on_silence,
+                evolve=evolve,
+                state=State.CANDIDATE if request.candidate else State.ACTIVE,
+                moved_by=caller(),
             )
             return pb.CreateArtistResponse(artist=artist_of(row))
 
@@ -85,11 +94,11 @@ class ArtistRpcs(Room):
     async def ListArtists(self, request: pb.ListArtistsRequest, context: Context) -> pb.ListArtistsResponse:
         checks = Checks()
         for index, value in enumerate(request.states):
-            if value not in _STATES:
-                known = ", ".join(map(pb.ArtistState.Name, _STATES))
+            if value not in STATES:
+                known = ", ".join(map(artist_state_pb2.ArtistState.Name, STATES))
                 checks.add(f"states[{index}]", f"must be one of {known}, is {value}")
         checks.finish()
-        states = sorted({_STATES[value] for value in request.states})
+        states = sorted({STATES[value] for value in request.states})
         page = page_request(request, filters=("artists", *states, request.with_cadence), keys=1)
         async with self._db.acquire() as connection:
             found = await store.page(
@@ -165,6 +174,21 @@ class ArtistRpcs(Room):
 
         return await self._change(request, pb.SetSilenceAnswerResponse, set_silence)
 
+    async def SetEvolve(self, request: pb.SetEvolveRequest, context: Context) -> pb.SetEvolveResponse:
+        checks = Checks()
+        checks.id("artist_id", request.artist_id)
+        evolve = _evolve(checks, request.evolve)
+        checks.finish()
+
+        async def set_evolve(connection: Connection) -> pb.SetEvolveResponse:
+            row = await _locked(connection, request.artist_id)
+            if row["evolve"] != evolve:
+                await store.set_evolve(connection, request.artist_id, evolve)
+                row = await store.touch(connection, request.artist_id)
+            return pb.SetEvolveResponse(artist=artist_of(row))
+
+        return await self._change(request, pb.SetEvolveResponse, set_evolve)
+
     async def PauseArtist(self, request: pb.PauseArtistRequest, context: Context) -> pb.PauseArtistResponse:
         return await self._move(request, pb.PauseArtistResponse, Verb.PAUSE)
 
@@ -230,13 +254,14 @@ class ArtistRpcs(Room):
         checks.finish()
 
         async def move(connection: Connection) -> _MoveResponse:
-            row = await _locked(connection, request.artist_id)
-            state, transition = State(row["state"]), TRANSITIONS[verb]
+            standing = await standing_of(connection, request.artist_id)
+            state, transition = standing.life.state, TRANSITIONS[verb]
             if state not in transition.sources:
                 raise WrongState("artist", request.artist_id, state=state, expected=transition.expected)
-            await store.set_state(connection, request.artist_id, transition.target, request.reason)
-            row = await store.touch(connection, request.artist_id)
-            return response_type(artist=artist_of(row))
+            await moves.move(
+                connection, standing, transition.target, Rule.PERSON, request.reason, moved_by=caller()
+            )
+            return response_type(artist=artist_of(await store.by_id(connection, request.artist_id)))
 
         response = await self._change(request, response_type, move)
         _log.info("artist moved", verb=verb, artist_id=request.artist_id, reason=request.reason)
@@ -254,12 +279,33 @@ async def _locked(connection: Connection, artist_id: str, *, etag: str | None = 
     return row
 
 
+async def standing_of(connection: Connection, artist_id: str) -> moves.Standing:
+    """Where an artist stands, kept from others; NotFound."""
+    standing = await moves.locked(connection, artist_id)
+    if standing is None:
+        raise NotFound("artist", artist_id)
+    return standing
+
+
+def caller() -> str:
+    """Who calls, where the request does not say: by the token, which loopback alone need not have."""
+    return log_context().get("caller", moves.OPERATOR)
+
+
 def _silence(checks: Checks, value: decision_pb2.SilenceAnswer.ValueType) -> Silence:
     """What `on_silence` says; a violation, and HOLD, where it says nothing that is known."""
     if value not in _SILENCES:
         known = ", ".join(map(decision_pb2.SilenceAnswer.Name, _SILENCES))
         checks.add("on_silence", f"must be one of {known}, is {value}")
     return _SILENCES.get(value, Silence.HOLD)
+
+
+def _evolve(checks: Checks, value: pb.Evolve.ValueType) -> Evolve:
+    """What `evolve` says; a violation, and PROPOSE, where it says nothing that is known."""
+    if value not in _EVOLVES:
+        known = ", ".join(map(pb.Evolve.Name, _EVOLVES))
+        checks.add("evolve", f"must be one of {known}, is {value}")
+    return _EVOLVES.get(value, Evolve.PROPOSE)
 
 
 def artist_of(row: store.Row) -> pb.Artist:
@@ -276,7 +322,11 @@ def fill_artist(artist: pb.Artist, row: store.Row) -> None:
     artist.persona_version = row["persona_version"]
     artist.autopilot_enabled = row["autopilot_enabled"]
     artist.on_silence = _SILENCE_VALUES[row["on_silence"]]
-    artist.state = _VALUES[row["state"]]
+    artist.evolve = _EVOLVE_VALUES[row["evolve"]]
+    artist.state = STATE_VALUES[row["state"]]
+    artist.state_reason = row["state_reason"]
+    if row["state_since"] is not None:
+        artist.state_since.FromDatetime(row["state_since"])
     artist.etag = str(row["etag"])
     artist.created_at.FromDatetime(row["created_at"])
     artist.updated_at.FromDatetime(row["updated_at"])

@@ -1,7 +1,7 @@
 """What every room of the servicer needs."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -65,8 +65,9 @@ def number_key(text: str) -> int:
 def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+        if time.tzinfo is None:
+            raise PageTokenError
+        # A zone may carry it out of the years that there are.
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise PageTokenError from error
-    if time.tzinfo is None:
-        raise PageTokenError
-    return time

@@ -7,19 +7,22 @@ from google.protobuf.json_format import MessageToDict
 
 from aiartist.artist_db.v1.artist_db_pb2 import Cadence
 from aiartist.common.v1.persona_pb2 import Persona
-from services.artist_db.domain.lifecycle import State
+from services.artist_db.domain.lifecycle import Evolve, Rule, State
 from services.artist_db.domain.persona import name_key
 from services.artist_db.domain.silence import Silence
+from services.artist_db.store import moves
 from services.artist_db.store.query import Query
 from services.chassis.database import Connection
 from services.chassis.errors import AlreadyExists
+from services.chassis.ids import new_id
 
 Row = Any
 """A record of `_ARTIST`: all that an Artist message needs."""
 
 _ARTIST = """
 SELECT a.id, a.persona_version, a.cadence_interval_s, a.cadence_cron, a.autopilot_enabled, a.on_silence,
-       a.state, a.etag, a.created_at, a.updated_at, a.name_key, v.persona_pb
+       a.evolve, a.state, a.state_reason, a.state_since, a.etag, a.created_at, a.updated_at, a.name_key,
+       v.persona_pb
 FROM artists a JOIN persona_versions v ON v.artist_id = a.id AND v.version = a.persona_version
 """
 _BY_ID = f"{_ARTIST} WHERE a.id = $1"
@@ -71,14 +74,21 @@ async def insert(
     *,
     autopilot: bool,
     on_silence: Silence,
+    evolve: Evolve = Evolve.PROPOSE,
+    state: State = State.ACTIVE,
+    rule: Rule = Rule.PERSON,
+    reason: str = "",
+    moved_by: str,
 ) -> Row:
-    """Takes an ACTIVE artist on with persona version 1. AlreadyExists where the name is taken."""
+    """Takes an artist on with persona version 1 and its first move. AlreadyExists where the name is taken."""
+    move_id = new_id("mov")
     try:
         await connection.execute(
             """
             INSERT INTO artists (id, name, name_key, persona_version, cadence_interval_s, cadence_cron,
-                                 autopilot_enabled, on_silence, state)
-            VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8)
+                                 autopilot_enabled, on_silence, evolve, state, state_reason, state_since,
+                                 judged_from, last_move)
+            VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, now(), now(), $11)
             """,
             artist_id,
             persona.name,
@@ -86,11 +96,15 @@ async def insert(
             *_cadence(cadence),
             autopilot,
             on_silence,
-            State.ACTIVE,
+            evolve,
+            state,
+            reason,
+            move_id,
         )
     except asyncpg.UniqueViolationError as error:
         raise AlreadyExists("artist", persona.name) from error
     await _insert_version(connection, artist_id, 1, persona, "created")
+    await moves.begin(connection, artist_id, move_id, state, rule, reason, moved_by)
     return await by_id(connection, artist_id)
 
 
@@ -133,11 +147,9 @@ async def set_silence(connection: Connection, artist_id: str, on_silence: Silenc
     await connection.execute("UPDATE artists SET on_silence = $2 WHERE id = $1", artist_id, on_silence)
 
 
-async def set_state(connection: Connection, artist_id: str, state: State, reason: str) -> None:
-    """Moves the artist to another state; the caller calls `touch`."""
-    await connection.execute(
-        "UPDATE artists SET state = $2, state_reason = $3 WHERE id = $1", artist_id, state, reason
-    )
+async def set_evolve(connection: Connection, artist_id: str, evolve: Evolve) -> None:
+    """Sets what becomes of changes that reflections want; the caller calls `touch`."""
+    await connection.execute("UPDATE artists SET evolve = $2 WHERE id = $1", artist_id, evolve)
 
 
 async def touch(connection: Connection, artist_id: str) -> Row:

@@ -1,13 +1,11 @@
 """A thousand rows for each list, put in past the service, many with the same time."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 
-from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1.life_pb2 import PersonaChange, RunOutcome
 from services.artist_db.domain.persona import name_key
 from services.chassis.ids import derived_id
 from tests.integration.artist_db.samples import brief, persona, release, take
@@ -206,75 +204,86 @@ async def error_templates(connection: Connection, numbers: range) -> None:
     )
 
 
-Seed = Callable[[Any, range], Awaitable[None]]
+async def run_outcomes(connection: Connection, numbers: range) -> None:
+    """Of fifty artists in turns, whose songs all count."""
+    await connection.executemany(
+        """
+        INSERT INTO run_outcomes (run_id, artist_id, state, blame, by_person, decided_at, cost_micro_usd,
+                                  brief_id, release_id, ending, ended_at, body)
+        VALUES ($1, $2, 'REJECTED', 'REJECTED', true, $4, 0, '', '', 1, $4, $3)
+        """,
+        [
+            (f"run_{n:05}", artist_of(n), RunOutcome(run_id=f"run_{n:05}").SerializeToString(), time(n))
+            for n in numbers
+        ],
+    )
 
 
-@dataclass(frozen=True)
-class Listing:
-    """A list of the service: how to ask for it and how to fill it."""
-
-    method: str
-    request: Any
-    items: str
-    key: Callable[[Any], Any]
-    needs: tuple[tuple[Seed, range], ...]
-    seed: Seed
-    extra: int = 0
-    """Rows that are there beside those of `seed`."""
-    most: int = 500
-    """Rows of a page, at most."""
-    usual: int = 50
-    """Rows of a page where no size is given."""
-
-    async def fill(self, connection: Connection, count: int) -> None:
-        """Rows 0 to `count` - 1, and what they refer to."""
-        for need, numbers in self.needs:
-            await need(connection, numbers)
-        await self.seed(connection, range(count))
+async def moves(connection: Connection, numbers: range) -> None:
+    """Of fifty artists in turns."""
+    await connection.executemany(
+        """
+        INSERT INTO moves (id, artist_id, from_state, to_state, rule, reason, moved_by, moved_at)
+        VALUES ($1, $2, 'ACTIVE', 'EVOLVING', 'person', '', 'cli:vera', $3)
+        """,
+        [(f"mov_{n:05}", artist_of(n), time(n)) for n in numbers],
+    )
 
 
-ONE, FIFTY = range(1), range(50)
-LISTINGS = (
-    Listing("ListArtists", pb.ListArtistsRequest(), "artists", lambda a: a.persona.name, (), artists),
-    Listing(
-        "ListPersonaVersions",
-        pb.ListPersonaVersionsRequest(artist_id=ARTIST),
-        "versions",
-        lambda v: v.version,
-        ((artists, ONE),),
-        versions,
-        extra=1,
-    ),
-    Listing("ListBriefs", pb.ListBriefsRequest(), "briefs", lambda b: b.id, ((artists, FIFTY),), briefs),
-    Listing(
-        "ListTakes",
-        pb.ListTakesRequest(),
-        "takes",
-        lambda t: t.id,
-        ((artists, FIFTY), (briefs, ONE)),
-        takes,
-    ),
-    Listing(
-        "ListReleases",
-        pb.ListReleasesRequest(),
-        "releases",
-        lambda r: r.id,
-        ((artists, FIFTY), (briefs, ONE), (takes, ONE)),
-        releases,
-    ),
-    Listing(
-        "ListFingerprints",
-        pb.ListFingerprintsRequest(),
-        "fingerprints",
-        lambda f: f.take_id,
-        ((artists, FIFTY), (briefs, ONE)),
-        takes,
-        most=200,
-        usual=100,
-    ),
-    Listing("ListModelCalls", pb.ListModelCallsRequest(), "calls", lambda c: c.call_id, (), model_calls),
-    Listing(
-        "ListErrorGroups", pb.ListErrorGroupsRequest(), "groups", lambda g: g.fingerprint, (), error_groups
-    ),
-)
-"""Every list of the service."""
+async def persona_changes(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO persona_changes (id, artist_id, run_id, state, outcome, created_at, body)
+        VALUES ($1, $2, $3, 'NO_CHANGE', '', $4, $5)
+        """,
+        [
+            (
+                f"chg_{n:05}",
+                artist_of(n),
+                f"run_{n}",
+                time(n),
+                PersonaChange(id=f"chg_{n:05}").SerializeToString(),
+            )
+            for n in numbers
+        ],
+    )
+
+
+async def performance(connection: Connection, numbers: range) -> None:
+    """Of one release: ten platforms a day."""
+    await connection.executemany(
+        """
+        INSERT INTO performance (release_id, day, platform, metric, value, source)
+        VALUES ($1, $2, $3, 'STREAMS', 1, '')
+        """,
+        [(RELEASE, (START + timedelta(days=n // 10)).date(), f"platform_{n % 10}") for n in numbers],
+    )
+
+
+async def trend_charts(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        "INSERT INTO trend_charts (source, country, genre) VALUES ($1, $2, $3)",
+        [(f"source_{n % 10}", "us", f"genre {n}") for n in numbers],
+    )
+
+
+async def trend_snapshots(connection: Connection, numbers: range) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO trend_snapshots (id, source, country, genre, digest, item_count, body, fetched_at)
+        VALUES ($1, 'deezer', '', '', '', 1, '', $2)
+        """,
+        [(f"trd_{n:05}", time(n)) for n in numbers],
+    )
+
+
+async def experiments(connection: Connection, numbers: range) -> None:
+    """Ended ones."""
+    await connection.executemany(
+        """
+        INSERT INTO experiments (id, name, kind, field, artist_ids, metric, floor, min_outcomes, state,
+                                 created_at, ended_at)
+        VALUES ($1, $1, 'PROMPT', '', '{}', 'APPROVAL', 0.05, 10, 'STOPPED', $2, $2)
+        """,
+        [(f"exp_{n:05}", time(n)) for n in numbers],
+    )

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.common.v1.persona_pb2 import Persona, TempoRange
 from services.chassis.errors import remote_error
@@ -38,7 +39,7 @@ async def test_a_new_artist_is_active_with_persona_version_1_and_found_by_id_and
     assert made.persona_version == 1
     assert made.cadence.cron == "0 9 * * 1"
     assert made.autopilot_enabled
-    assert made.state == pb.ARTIST_STATE_ACTIVE
+    assert made.state == artist_state_pb2.ARTIST_STATE_ACTIVE
     assert made.etag
     assert made.created_at.seconds > 0
     assert made.created_at == made.updated_at
@@ -162,14 +163,16 @@ async def test_artists_are_listed_by_name_state_and_cadence(stub: ArtistDbServic
         return [each.persona.name for each in response.artists]
 
     assert await names() == ["Ada", "Bo", "cora"]
-    assert await names(states=[pb.ARTIST_STATE_ACTIVE]) == ["Bo", "cora"]
+    assert await names(states=[artist_state_pb2.ARTIST_STATE_ACTIVE]) == ["Bo", "cora"]
     assert await names(with_cadence=True) == ["Ada", "cora"]
-    assert await names(with_cadence=True, states=[pb.ARTIST_STATE_ACTIVE]) == ["cora"]
-    assert await names(states=[pb.ARTIST_STATE_PAUSED]) == []
+    assert await names(with_cadence=True, states=[artist_state_pb2.ARTIST_STATE_ACTIVE]) == ["cora"]
+    assert await names(states=[artist_state_pb2.ARTIST_STATE_PAUSED]) == []
 
 
 async def test_a_list_of_no_real_state_is_refused(stub: ArtistDbServiceStub) -> None:
-    request = pb.ListArtistsRequest(states=[pb.ARTIST_STATE_ACTIVE, pb.ARTIST_STATE_UNSPECIFIED])
+    request = pb.ListArtistsRequest(
+        states=[artist_state_pb2.ARTIST_STATE_ACTIVE, artist_state_pb2.ARTIST_STATE_UNSPECIFIED]
+    )
 
     assert list(violations(await refused(stub.ListArtists(request), INVALID))) == ["states[1]"]
 
@@ -339,10 +342,10 @@ async def test_an_artist_is_paused_resumed_and_retired(
     resumed = (await stub.ResumeArtist(pb.ResumeArtistRequest(artist_id=made.id))).artist
     retired = (await stub.RetireArtist(pb.RetireArtistRequest(artist_id=made.id))).artist
 
-    assert paused.state == pb.ARTIST_STATE_PAUSED
+    assert paused.state == artist_state_pb2.ARTIST_STATE_PAUSED
     assert why == "tour"
-    assert resumed.state == pb.ARTIST_STATE_ACTIVE
-    assert retired.state == pb.ARTIST_STATE_RETIRED
+    assert resumed.state == artist_state_pb2.ARTIST_STATE_ACTIVE
+    assert retired.state == artist_state_pb2.ARTIST_STATE_RETIRED
     assert len({made.etag, paused.etag, resumed.etag, retired.etag}) == 4
     assert (await stub.GetArtist(pb.GetArtistRequest(artist_id=made.id))).artist == retired
 
@@ -351,10 +354,10 @@ async def test_an_artist_is_paused_resumed_and_retired(
     ("before", "verb", "state", "expected"),
     [
         ([], "Resume", "ACTIVE", "PAUSED"),
-        (["Pause"], "Pause", "PAUSED", "ACTIVE"),
-        (["Retire"], "Pause", "RETIRED", "ACTIVE"),
+        (["Pause"], "Pause", "PAUSED", "ACTIVE or EVOLVING"),
+        (["Retire"], "Pause", "RETIRED", "ACTIVE or EVOLVING"),
         (["Retire"], "Resume", "RETIRED", "PAUSED"),
-        (["Pause", "Retire"], "Retire", "RETIRED", "ACTIVE or PAUSED"),
+        (["Pause", "Retire"], "Retire", "RETIRED", "CANDIDATE or ACTIVE or EVOLVING or PAUSED"),
     ],
 )
 async def test_a_verb_in_the_wrong_state_is_refused_with_the_state(

@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
+from tests.integration.artist_db.listings import LISTINGS, Listing
 from tests.integration.artist_db.samples import INVALID, PAGE_TOKEN, refused, violations
-from tests.integration.artist_db.seeds import LISTINGS, Listing
 
 ROWS = 1_000
 every_list = pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing.method)
@@ -40,7 +41,7 @@ async def test_a_thousand_rows_come_once_each_while_rows_are_inserted(
     there = [key async for key in keys(call, listing, page_size=listing.most)]
 
     seen, late = [], ROWS
-    async for key in keys(call, listing, page_size=137):
+    async for key in keys(call, listing, page_size=min(137, listing.most)):
         seen.append(key)
         if len(seen) % 100 == 0 and late < ROWS + 500:
             await listing.seed(connection, range(late, late + 25))
@@ -101,7 +102,8 @@ def token_of(*parts: str) -> str:
 
 
 TIME = "2024-01-01T00:00:00+00:00"
-TIME_AND_TEXT = [(), (TIME,), ("yesterday", "x"), ("2024-01-01T00:00:00", "x"), (TIME, "a\0")]
+NO_TIMES = ("yesterday", "2024-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+TIME_AND_TEXT = [(), (TIME,), *((time, "x") for time in NO_TIMES), (TIME, "a\0")]
 GARBAGE: dict[str, list[tuple[str, ...]]] = {
     "ListArtists": [(), ("a\0",), ("a", "b")],
     "ListPersonaVersions": [(), ("x",), ("-1",), ("²",), ("2147483648",), ("9" * 30,)],
@@ -109,6 +111,14 @@ GARBAGE: dict[str, list[tuple[str, ...]]] = {
     "ListTakes": TIME_AND_TEXT,
     "ListReleases": TIME_AND_TEXT,
     "ListFingerprints": TIME_AND_TEXT,
+    "ListRunOutcomes": TIME_AND_TEXT,
+    "ListMoves": TIME_AND_TEXT,
+    "ListChanges": TIME_AND_TEXT,
+    "ListPerformance": [(), ("2024-01-01",), ("yesterday", "a", "b"), ("2024-01-01", "a\0", "b")],
+    "ListReleaseScores": TIME_AND_TEXT,
+    "ListTrendSources": [(), ("a",), ("a", "b", "c\0")],
+    "ListTrendSnapshots": TIME_AND_TEXT,
+    "ListExperiments": TIME_AND_TEXT,
     "ListModelCalls": [(), ("yesterday", "1"), (TIME, "x"), (TIME, "9" * 19)],
     "ListErrorGroups": TIME_AND_TEXT,
 }
@@ -120,7 +130,7 @@ GARBAGE: dict[str, list[tuple[str, ...]]] = {
         (
             "ListArtists",
             pb.ListArtistsRequest(page_size=1),
-            pb.ListArtistsRequest(page_size=1, states=[pb.ARTIST_STATE_ACTIVE]),
+            pb.ListArtistsRequest(page_size=1, states=[artist_state_pb2.ARTIST_STATE_ACTIVE]),
         ),
         (
             "ListArtists",

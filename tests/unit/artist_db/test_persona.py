@@ -262,3 +262,21 @@ def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
 
 def test_different_names_have_different_keys() -> None:
     assert name_key("Nova Vale") != name_key("Nova Vail")
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_a_trend_alignment_is_a_share(value: float) -> None:
+    assert problems(persona(trend_alignment=value)) == {}
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.01, float("nan"), float("inf")])
+def test_what_is_no_share_is_no_trend_alignment(value: float) -> None:
+    assert list(problems(persona(trend_alignment=value))) == ["persona.trend_alignment"]
+
+
+def test_a_zero_has_no_sign() -> None:
+    assert completed(persona(trend_alignment=-0.0)) == completed(persona())
+    assert (
+        completed(persona(trend_alignment=-0.0)).SerializeToString()
+        == completed(persona()).SerializeToString()
+    )

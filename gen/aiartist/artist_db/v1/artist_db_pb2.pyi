@@ -3,9 +3,12 @@
 isort:skip_file
 """
 
+from aiartist.artist_db.v1 import artist_state_pb2 as _artist_state_pb2
+from aiartist.artist_db.v1 import trend_pb2 as _trend_pb2
 from aiartist.common.v1 import audio_pb2 as _audio_pb2
 from aiartist.common.v1 import brief_pb2 as _brief_pb2
 from aiartist.common.v1 import decision_pb2 as _decision_pb2
+from aiartist.common.v1 import experiment_pb2 as _experiment_pb2
 from aiartist.common.v1 import persona_pb2 as _persona_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -24,41 +27,33 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class _ArtistState:
+class _Evolve:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _ArtistStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ArtistState.ValueType], _builtins.type):
+class _EvolveEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Evolve.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    ARTIST_STATE_UNSPECIFIED: _ArtistState.ValueType  # 0
-    """Never sent."""
-    ARTIST_STATE_CANDIDATE: _ArtistState.ValueType  # 1
-    """Proposed; makes no songs yet."""
-    ARTIST_STATE_ACTIVE: _ArtistState.ValueType  # 2
-    """Makes songs."""
-    ARTIST_STATE_EVOLVING: _ArtistState.ValueType  # 3
-    """Makes songs while the persona changes."""
-    ARTIST_STATE_PAUSED: _ArtistState.ValueType  # 4
-    """Makes no new songs for now."""
-    ARTIST_STATE_RETIRED: _ArtistState.ValueType  # 5
-    """Makes no songs again."""
+    EVOLVE_UNSPECIFIED: _Evolve.ValueType  # 0
+    """Taken as PROPOSE."""
+    EVOLVE_OFF: _Evolve.ValueType  # 1
+    """No reflector is asked."""
+    EVOLVE_PROPOSE: _Evolve.ValueType  # 2
+    """It waits for a person."""
+    EVOLVE_AUTO: _Evolve.ValueType  # 3
+    """It becomes a persona version at once."""
 
-class ArtistState(_ArtistState, metaclass=_ArtistStateEnumTypeWrapper):
-    """An artist's lifecycle."""
+class Evolve(_Evolve, metaclass=_EvolveEnumTypeWrapper):
+    """What becomes of a change that a reflection wants."""
 
-ARTIST_STATE_UNSPECIFIED: ArtistState.ValueType  # 0
-"""Never sent."""
-ARTIST_STATE_CANDIDATE: ArtistState.ValueType  # 1
-"""Proposed; makes no songs yet."""
-ARTIST_STATE_ACTIVE: ArtistState.ValueType  # 2
-"""Makes songs."""
-ARTIST_STATE_EVOLVING: ArtistState.ValueType  # 3
-"""Makes songs while the persona changes."""
-ARTIST_STATE_PAUSED: ArtistState.ValueType  # 4
-"""Makes no new songs for now."""
-ARTIST_STATE_RETIRED: ArtistState.ValueType  # 5
-"""Makes no songs again."""
-Global___ArtistState: _TypeAlias = ArtistState  # noqa: Y015
+EVOLVE_UNSPECIFIED: Evolve.ValueType  # 0
+"""Taken as PROPOSE."""
+EVOLVE_OFF: Evolve.ValueType  # 1
+"""No reflector is asked."""
+EVOLVE_PROPOSE: Evolve.ValueType  # 2
+"""It waits for a person."""
+EVOLVE_AUTO: Evolve.ValueType  # 3
+"""It becomes a persona version at once."""
+Global___Evolve: _TypeAlias = Evolve  # noqa: Y015
 
 class _BudgetScope:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -132,18 +127,25 @@ class Artist(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ON_SILENCE_FIELD_NUMBER: _builtins.int
+    EVOLVE_FIELD_NUMBER: _builtins.int
+    STATE_REASON_FIELD_NUMBER: _builtins.int
+    STATE_SINCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`art_` and 26 characters. Set by the service."""
     persona_version: _builtins.int
     """The current persona version, from 1."""
     autopilot_enabled: _builtins.bool
     """True: autopilot decides about takes."""
-    state: Global___ArtistState.ValueType
+    state: _artist_state_pb2.ArtistState.ValueType
     """Changed only by the verbs of this service."""
     etag: _builtins.str
     """Changes with every change; give it back with an update."""
     on_silence: _decision_pb2.SilenceAnswer.ValueType
     """What a run does when nobody answers its question; never unspecified."""
+    evolve: Global___Evolve.ValueType
+    """What becomes of the changes that reflections want; never unspecified."""
+    state_reason: _builtins.str
+    """Why it is in its state."""
     @_builtins.property
     def persona(self) -> _persona_pb2.Persona:
         """The current persona."""
@@ -160,6 +162,10 @@ class Artist(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When changed last."""
 
+    @_builtins.property
+    def state_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is in its state."""
+
     def __init__(
         self,
         *,
@@ -168,15 +174,18 @@ class Artist(_message.Message):
         persona_version: _builtins.int = ...,
         cadence: Global___Cadence | None = ...,
         autopilot_enabled: _builtins.bool = ...,
-        state: Global___ArtistState.ValueType = ...,
+        state: _artist_state_pb2.ArtistState.ValueType = ...,
         etag: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
+        evolve: Global___Evolve.ValueType = ...,
+        state_reason: _builtins.str = ...,
+        state_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cadence", b"cadence", "created_at", b"created_at", "persona", b"persona", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cadence", b"cadence", "created_at", b"created_at", "persona", b"persona", "state_since", b"state_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "created_at", b"created_at", "etag", b"etag", "id", b"id", "on_silence", b"on_silence", "persona", b"persona", "persona_version", b"persona_version", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "created_at", b"created_at", "etag", b"etag", "evolve", b"evolve", "id", b"id", "on_silence", b"on_silence", "persona", b"persona", "persona_version", b"persona_version", "state", b"state", "state_reason", b"state_reason", "state_since", b"state_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -238,6 +247,9 @@ class StoredBrief(_message.Message):
     MODEL_USES_FIELD_NUMBER: _builtins.int
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    ARMS_FIELD_NUMBER: _builtins.int
+    PERSONA_FIELD_NUMBER: _builtins.int
+    TRENDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the orchestrator: `brf_` and 26 characters, derived from its request_id."""
     artist_id: _builtins.str
@@ -260,6 +272,18 @@ class StoredBrief(_message.Message):
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was kept."""
 
+    @_builtins.property
+    def arms(self) -> _containers.RepeatedCompositeFieldContainer[_experiment_pb2.AssignedArm]:
+        """The arms of the run that it was written under."""
+
+    @_builtins.property
+    def persona(self) -> _persona_pb2.Persona:
+        """The persona that it was written for, where an arm changed a field of the version's; else absent."""
+
+    @_builtins.property
+    def trends(self) -> _containers.RepeatedCompositeFieldContainer[_trend_pb2.TrendUse]:
+        """The charts that the songwriter was shown."""
+
     def __init__(
         self,
         *,
@@ -271,10 +295,13 @@ class StoredBrief(_message.Message):
         model_uses: _abc.Iterable[_brief_pb2.ModelUse] | None = ...,
         request_digest: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        arms: _abc.Iterable[_experiment_pb2.AssignedArm] | None = ...,
+        persona: _persona_pb2.Persona | None = ...,
+        trends: _abc.Iterable[_trend_pb2.TrendUse] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["brief", b"brief", "created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["brief", b"brief", "created_at", b"created_at", "persona", b"persona"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "brief", b"brief", "created_at", b"created_at", "id", b"id", "model_uses", b"model_uses", "persona_version", b"persona_version", "request_digest", b"request_digest", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arms", b"arms", "artist_id", b"artist_id", "brief", b"brief", "created_at", b"created_at", "id", b"id", "model_uses", b"model_uses", "persona", b"persona", "persona_version", b"persona_version", "request_digest", b"request_digest", "run_id", b"run_id", "trends", b"trends"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -305,6 +332,7 @@ class StoredTake(_message.Message):
     COVER_MODEL_FIELD_NUMBER: _builtins.int
     COST_MICRO_USD_FIELD_NUMBER: _builtins.int
     PROVIDER_MODEL_FIELD_NUMBER: _builtins.int
+    COVER_STYLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the release service: `tak_` and 26 characters, derived from its request_id."""
     brief_id: _builtins.str
@@ -331,6 +359,8 @@ class StoredTake(_message.Message):
     """What the provider was paid for this take, in millionths of a US dollar."""
     provider_model: _builtins.str
     """The provider's model; empty: it does not say, or has none."""
+    cover_style: _builtins.str
+    """The motif that its cover is drawn with; empty in takes of older versions."""
     @_builtins.property
     def audio(self) -> _audio_pb2.Artifact:
         """The master."""
@@ -377,10 +407,11 @@ class StoredTake(_message.Message):
         cover_model: _builtins.str = ...,
         cost_micro_usd: _builtins.int = ...,
         provider_model: _builtins.str = ...,
+        cover_style: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "cover", b"cover", "created_at", b"created_at", "preview", b"preview", "review", b"review", "thumbnail", b"thumbnail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "cost_micro_usd", b"cost_micro_usd", "cover", b"cover", "cover_model", b"cover_model", "created_at", b"created_at", "fingerprint", b"fingerprint", "id", b"id", "preview", b"preview", "provider", b"provider", "provider_model", b"provider_model", "provider_reference", b"provider_reference", "request_digest", b"request_digest", "review", b"review", "run_id", b"run_id", "seed", b"seed", "take_number", b"take_number", "thumbnail", b"thumbnail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "brief_id", b"brief_id", "content_digest", b"content_digest", "cost_micro_usd", b"cost_micro_usd", "cover", b"cover", "cover_model", b"cover_model", "cover_style", b"cover_style", "created_at", b"created_at", "fingerprint", b"fingerprint", "id", b"id", "preview", b"preview", "provider", b"provider", "provider_model", b"provider_model", "provider_reference", b"provider_reference", "request_digest", b"request_digest", "review", b"review", "run_id", b"run_id", "seed", b"seed", "take_number", b"take_number", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1250,12 +1281,18 @@ class CreateArtistRequest(_message.Message):
     CADENCE_FIELD_NUMBER: _builtins.int
     AUTOPILOT_ENABLED_FIELD_NUMBER: _builtins.int
     ON_SILENCE_FIELD_NUMBER: _builtins.int
+    EVOLVE_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable; see the service."""
     autopilot_enabled: _builtins.bool
     """True: autopilot decides about takes."""
     on_silence: _decision_pb2.SilenceAnswer.ValueType
     """What a run does when nobody answers its question; unspecified: HOLD."""
+    evolve: Global___Evolve.ValueType
+    """What becomes of the changes that reflections want; unspecified: PROPOSE."""
+    candidate: _builtins.bool
+    """True: begins as CANDIDATE."""
     @_builtins.property
     def persona(self) -> _persona_pb2.Persona:
         """Who the artist is. Required."""
@@ -1272,10 +1309,12 @@ class CreateArtistRequest(_message.Message):
         cadence: Global___Cadence | None = ...,
         autopilot_enabled: _builtins.bool = ...,
         on_silence: _decision_pb2.SilenceAnswer.ValueType = ...,
+        evolve: Global___Evolve.ValueType = ...,
+        candidate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cadence", b"cadence", "persona", b"persona"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "on_silence", b"on_silence", "persona", b"persona", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autopilot_enabled", b"autopilot_enabled", "cadence", b"cadence", "candidate", b"candidate", "evolve", b"evolve", "on_silence", b"on_silence", "persona", b"persona", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1290,7 +1329,7 @@ class CreateArtistResponse(_message.Message):
     ARTIST_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def artist(self) -> Global___Artist:
-        """The new artist, ACTIVE."""
+        """The new artist, ACTIVE or CANDIDATE."""
 
     def __init__(
         self,
@@ -1374,13 +1413,13 @@ class ListArtistsRequest(_message.Message):
     with_cadence: _builtins.bool
     """Only artists whose runs start by themselves."""
     @_builtins.property
-    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___ArtistState.ValueType]:
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_artist_state_pb2.ArtistState.ValueType]:
         """Only in these states; empty: all."""
 
     def __init__(
         self,
         *,
-        states: _abc.Iterable[Global___ArtistState.ValueType] | None = ...,
+        states: _abc.Iterable[_artist_state_pb2.ArtistState.ValueType] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         with_cadence: _builtins.bool = ...,
@@ -1598,6 +1637,60 @@ class SetSilenceAnswerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetSilenceAnswerResponse: _TypeAlias = SetSilenceAnswerResponse  # noqa: Y015
+
+@_typing.final
+class SetEvolveRequest(_message.Message):
+    """See ArtistDbService.SetEvolve."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    EVOLVE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable; see the service."""
+    artist_id: _builtins.str
+    """Which artist. Required."""
+    evolve: Global___Evolve.ValueType
+    """OFF, PROPOSE or AUTO. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        artist_id: _builtins.str = ...,
+        evolve: Global___Evolve.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "evolve", b"evolve", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEvolveRequest: _TypeAlias = SetEvolveRequest  # noqa: Y015
+
+@_typing.final
+class SetEvolveResponse(_message.Message):
+    """See ArtistDbService.SetEvolve."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def artist(self) -> Global___Artist:
+        """The artist after the change."""
+
+    def __init__(
+        self,
+        *,
+        artist: Global___Artist | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEvolveResponse: _TypeAlias = SetEvolveResponse  # noqa: Y015
 
 @_typing.final
 class PauseArtistRequest(_message.Message):

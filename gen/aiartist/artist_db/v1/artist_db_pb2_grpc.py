@@ -4,6 +4,10 @@ import grpc
 import warnings
 
 from aiartist.artist_db.v1 import artist_db_pb2 as aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2
+from aiartist.artist_db.v1 import experiment_pb2 as aiartist_dot_artist__db_dot_v1_dot_experiment__pb2
+from aiartist.artist_db.v1 import life_pb2 as aiartist_dot_artist__db_dot_v1_dot_life__pb2
+from aiartist.artist_db.v1 import performance_pb2 as aiartist_dot_artist__db_dot_v1_dot_performance__pb2
+from aiartist.artist_db.v1 import trend_pb2 as aiartist_dot_artist__db_dot_v1_dot_trend__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -270,6 +274,151 @@ class ArtistDbServiceStub:
                 request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsRequest.SerializeToString,
                 response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsResponse.FromString,
                 _registered_method=True)
+        self.SetEvolve = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/SetEvolve',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetEvolveRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetEvolveResponse.FromString,
+                _registered_method=True)
+        self.MoveArtist = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/MoveArtist',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.MoveArtistRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.MoveArtistResponse.FromString,
+                _registered_method=True)
+        self.UndoMove = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/UndoMove',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.UndoMoveRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.UndoMoveResponse.FromString,
+                _registered_method=True)
+        self.ListMoves = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListMoves',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListMovesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListMovesResponse.FromString,
+                _registered_method=True)
+        self.RecordRunOutcome = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/RecordRunOutcome',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.RecordRunOutcomeRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.RecordRunOutcomeResponse.FromString,
+                _registered_method=True)
+        self.ListRunOutcomes = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListRunOutcomes',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListRunOutcomesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListRunOutcomesResponse.FromString,
+                _registered_method=True)
+        self.ReviewLives = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ReviewLives',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ReviewLivesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ReviewLivesResponse.FromString,
+                _registered_method=True)
+        self.ClaimVacancy = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ClaimVacancy',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ClaimVacancyRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ClaimVacancyResponse.FromString,
+                _registered_method=True)
+        self.FillVacancy = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/FillVacancy',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.FillVacancyRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.FillVacancyResponse.FromString,
+                _registered_method=True)
+        self.GetReflection = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/GetReflection',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.GetReflectionRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.GetReflectionResponse.FromString,
+                _registered_method=True)
+        self.ProposeChange = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ProposeChange',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ProposeChangeRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ProposeChangeResponse.FromString,
+                _registered_method=True)
+        self.DecideChange = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/DecideChange',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.DecideChangeRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.DecideChangeResponse.FromString,
+                _registered_method=True)
+        self.ListChanges = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListChanges',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListChangesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListChangesResponse.FromString,
+                _registered_method=True)
+        self.ListNews = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListNews',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListNewsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListNewsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeNews = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/AcknowledgeNews',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.AcknowledgeNewsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.AcknowledgeNewsResponse.FromString,
+                _registered_method=True)
+        self.RecordPerformance = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/RecordPerformance',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.RecordPerformanceRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.RecordPerformanceResponse.FromString,
+                _registered_method=True)
+        self.ListPerformance = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListPerformance',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListPerformanceRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListPerformanceResponse.FromString,
+                _registered_method=True)
+        self.ListReleaseScores = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListReleaseScores',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListReleaseScoresRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListReleaseScoresResponse.FromString,
+                _registered_method=True)
+        self.ClaimTrendFetch = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ClaimTrendFetch',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ClaimTrendFetchRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ClaimTrendFetchResponse.FromString,
+                _registered_method=True)
+        self.FinishTrendFetch = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/FinishTrendFetch',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.FinishTrendFetchRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.FinishTrendFetchResponse.FromString,
+                _registered_method=True)
+        self.RequestTrendFetch = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/RequestTrendFetch',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.RequestTrendFetchRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.RequestTrendFetchResponse.FromString,
+                _registered_method=True)
+        self.ListTrendSources = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListTrendSources',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSourcesRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSourcesResponse.FromString,
+                _registered_method=True)
+        self.ListTrendSnapshots = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListTrendSnapshots',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSnapshotsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSnapshotsResponse.FromString,
+                _registered_method=True)
+        self.CreateExperiment = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/CreateExperiment',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.CreateExperimentRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.CreateExperimentResponse.FromString,
+                _registered_method=True)
+        self.GetExperiment = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/GetExperiment',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.GetExperimentRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.GetExperimentResponse.FromString,
+                _registered_method=True)
+        self.ListExperiments = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/ListExperiments',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.ListExperimentsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.ListExperimentsResponse.FromString,
+                _registered_method=True)
+        self.StopExperiment = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/StopExperiment',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.StopExperimentRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.StopExperimentResponse.FromString,
+                _registered_method=True)
+        self.PromoteExperiment = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/PromoteExperiment',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.PromoteExperimentRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.PromoteExperimentResponse.FromString,
+                _registered_method=True)
+        self.AssignArms = channel.unary_unary(
+                '/aiartist.artist_db.v1.ArtistDbService/AssignArms',
+                request_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.AssignArmsRequest.SerializeToString,
+                response_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.AssignArmsResponse.FromString,
+                _registered_method=True)
 
 
 class ArtistDbServiceServicer:
@@ -325,7 +474,7 @@ class ArtistDbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseArtist(self, request, context):
-        """ACTIVE to PAUSED: no new runs.
+        """ACTIVE or EVOLVING to PAUSED: no new runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -339,7 +488,7 @@ class ArtistDbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetireArtist(self, request, context):
-        """ACTIVE or PAUSED to RETIRED, for good.
+        """Any other state to RETIRED, for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -619,6 +768,215 @@ class ArtistDbServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetEvolve(self, request, context):
+        """Sets what becomes of the changes that reflections want.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveArtist(self, request, context):
+        """Moves an artist to another state by a person's order. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where no
+        way leads there. Rules judge the artist anew from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoMove(self, request, context):
+        """Undoes an artist's last move. Rules judge the artist anew from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMoves(self, request, context):
+        """Moves of artists, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordRunOutcome(self, request, context):
+        """Keeps how a run ended, and applies the rules of artists' lives to it. Once for each end of a run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRunOutcomes(self, request, context):
+        """How runs ended, the last first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReviewLives(self, request, context):
+        """Applies the rules that go by time: idle artists, long pauses. Repeating it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClaimVacancy(self, request, context):
+        """Hands out a place in the roster that a new artist is to be invented for, under a lease.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FillVacancy(self, request, context):
+        """Fills a vacancy with a new artist, or keeps it open for a later try. Once: a filled one stays filled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReflection(self, request, context):
+        """What is to be known before a reflector is asked about a run: what was kept of it, whether anything speaks
+        against asking, and what may change how far.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeChange(self, request, context):
+        """Keeps what a reflection wants, and does with it as the artist is set: refuses it where it breaks a bound, lets it
+        wait for a person, or makes it a persona version. One reflection a run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideChange(self, request, context):
+        """A person's answer to a proposed change. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where it is not
+        PROPOSED any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChanges(self, request, context):
+        """What reflections wanted, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNews(self, request, context):
+        """What people are to be told and have not been, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeNews(self, request, context):
+        """Notifier has these.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordPerformance(self, request, context):
+        """Records what platforms counted. A number of the same release, platform, metric and day is replaced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPerformance(self, request, context):
+        """What platforms counted for a release, newest day first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReleaseScores(self, request, context):
+        """How releases do among listeners as of now, newest release first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClaimTrendFetch(self, request, context):
+        """Hands out the chart that is due longest, under a lease. Charts that nobody wanted for a while are forgotten.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishTrendFetch(self, request, context):
+        """Keeps a chart, or why it could not be had, and when it is due again. FAILED_PRECONDITION with
+        `ERROR_REASON_WRONG_STATE` where the chart is somebody else's now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestTrendFetch(self, request, context):
+        """Makes charts due at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTrendSources(self, request, context):
+        """How each chart is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTrendSnapshots(self, request, context):
+        """Charts, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateExperiment(self, request, context):
+        """Begins an experiment. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where another one that runs differs in
+        the same for the same artists.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetExperiment(self, request, context):
+        """One experiment with how it stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExperiments(self, request, context):
+        """Experiments, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopExperiment(self, request, context):
+        """Ends an experiment, or the promotion of its arm.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteExperiment(self, request, context):
+        """Ends an experiment and gives one of its arms to every run of its artists.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignArms(self, request, context):
+        """The arms of a run: drawn the first time, the same ever after.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArtistDbServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -851,6 +1209,151 @@ def add_ArtistDbServiceServicer_to_server(servicer, server):
                     servicer.ListErrorReports,
                     request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsRequest.FromString,
                     response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsResponse.SerializeToString,
+            ),
+            'SetEvolve': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetEvolve,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetEvolveRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetEvolveResponse.SerializeToString,
+            ),
+            'MoveArtist': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveArtist,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.MoveArtistRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.MoveArtistResponse.SerializeToString,
+            ),
+            'UndoMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoMove,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.UndoMoveRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.UndoMoveResponse.SerializeToString,
+            ),
+            'ListMoves': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMoves,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListMovesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListMovesResponse.SerializeToString,
+            ),
+            'RecordRunOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRunOutcome,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.RecordRunOutcomeRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.RecordRunOutcomeResponse.SerializeToString,
+            ),
+            'ListRunOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRunOutcomes,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListRunOutcomesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListRunOutcomesResponse.SerializeToString,
+            ),
+            'ReviewLives': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReviewLives,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ReviewLivesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ReviewLivesResponse.SerializeToString,
+            ),
+            'ClaimVacancy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimVacancy,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ClaimVacancyRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ClaimVacancyResponse.SerializeToString,
+            ),
+            'FillVacancy': grpc.unary_unary_rpc_method_handler(
+                    servicer.FillVacancy,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.FillVacancyRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.FillVacancyResponse.SerializeToString,
+            ),
+            'GetReflection': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReflection,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.GetReflectionRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.GetReflectionResponse.SerializeToString,
+            ),
+            'ProposeChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeChange,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ProposeChangeRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ProposeChangeResponse.SerializeToString,
+            ),
+            'DecideChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideChange,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.DecideChangeRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.DecideChangeResponse.SerializeToString,
+            ),
+            'ListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChanges,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListChangesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'ListNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNews,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListNewsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListNewsResponse.SerializeToString,
+            ),
+            'AcknowledgeNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeNews,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.AcknowledgeNewsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_life__pb2.AcknowledgeNewsResponse.SerializeToString,
+            ),
+            'RecordPerformance': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPerformance,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.RecordPerformanceRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.RecordPerformanceResponse.SerializeToString,
+            ),
+            'ListPerformance': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPerformance,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListPerformanceRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListPerformanceResponse.SerializeToString,
+            ),
+            'ListReleaseScores': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReleaseScores,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListReleaseScoresRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListReleaseScoresResponse.SerializeToString,
+            ),
+            'ClaimTrendFetch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimTrendFetch,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ClaimTrendFetchRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ClaimTrendFetchResponse.SerializeToString,
+            ),
+            'FinishTrendFetch': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishTrendFetch,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.FinishTrendFetchRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.FinishTrendFetchResponse.SerializeToString,
+            ),
+            'RequestTrendFetch': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestTrendFetch,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.RequestTrendFetchRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.RequestTrendFetchResponse.SerializeToString,
+            ),
+            'ListTrendSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrendSources,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSourcesRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSourcesResponse.SerializeToString,
+            ),
+            'ListTrendSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrendSnapshots,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSnapshotsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSnapshotsResponse.SerializeToString,
+            ),
+            'CreateExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateExperiment,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.CreateExperimentRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.CreateExperimentResponse.SerializeToString,
+            ),
+            'GetExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExperiment,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.GetExperimentRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.GetExperimentResponse.SerializeToString,
+            ),
+            'ListExperiments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExperiments,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.ListExperimentsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.ListExperimentsResponse.SerializeToString,
+            ),
+            'StopExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopExperiment,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.StopExperimentRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.StopExperimentResponse.SerializeToString,
+            ),
+            'PromoteExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteExperiment,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.PromoteExperimentRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.PromoteExperimentResponse.SerializeToString,
+            ),
+            'AssignArms': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignArms,
+                    request_deserializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.AssignArmsRequest.FromString,
+                    response_serializer=aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.AssignArmsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -2101,6 +2604,789 @@ class ArtistDbService:
             '/aiartist.artist_db.v1.ArtistDbService/ListErrorReports',
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsRequest.SerializeToString,
             aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.ListErrorReportsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetEvolve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/SetEvolve',
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetEvolveRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_artist__db__pb2.SetEvolveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveArtist(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/MoveArtist',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.MoveArtistRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.MoveArtistResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/UndoMove',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.UndoMoveRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.UndoMoveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMoves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListMoves',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListMovesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListMovesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRunOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/RecordRunOutcome',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.RecordRunOutcomeRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.RecordRunOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRunOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListRunOutcomes',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListRunOutcomesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListRunOutcomesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReviewLives(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ReviewLives',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ReviewLivesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ReviewLivesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimVacancy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ClaimVacancy',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ClaimVacancyRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ClaimVacancyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FillVacancy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/FillVacancy',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.FillVacancyRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.FillVacancyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReflection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/GetReflection',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.GetReflectionRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.GetReflectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ProposeChange',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ProposeChangeRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ProposeChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/DecideChange',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.DecideChangeRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.DecideChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListChanges',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListChangesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListNews',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListNewsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.ListNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/AcknowledgeNews',
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.AcknowledgeNewsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_life__pb2.AcknowledgeNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPerformance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/RecordPerformance',
+            aiartist_dot_artist__db_dot_v1_dot_performance__pb2.RecordPerformanceRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_performance__pb2.RecordPerformanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPerformance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListPerformance',
+            aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListPerformanceRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListPerformanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReleaseScores(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListReleaseScores',
+            aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListReleaseScoresRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_performance__pb2.ListReleaseScoresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimTrendFetch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ClaimTrendFetch',
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ClaimTrendFetchRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ClaimTrendFetchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishTrendFetch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/FinishTrendFetch',
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.FinishTrendFetchRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.FinishTrendFetchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestTrendFetch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/RequestTrendFetch',
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.RequestTrendFetchRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.RequestTrendFetchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTrendSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListTrendSources',
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSourcesRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTrendSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListTrendSnapshots',
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSnapshotsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_trend__pb2.ListTrendSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/CreateExperiment',
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.CreateExperimentRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.CreateExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/GetExperiment',
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.GetExperimentRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.GetExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExperiments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/ListExperiments',
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.ListExperimentsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.ListExperimentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/StopExperiment',
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.StopExperimentRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.StopExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/PromoteExperiment',
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.PromoteExperimentRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.PromoteExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignArms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.artist_db.v1.ArtistDbService/AssignArms',
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.AssignArmsRequest.SerializeToString,
+            aiartist_dot_artist__db_dot_v1_dot_experiment__pb2.AssignArmsResponse.FromString,
             options,
             channel_credentials,
             insecure,

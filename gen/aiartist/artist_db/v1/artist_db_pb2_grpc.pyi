@@ -4,6 +4,10 @@ isort:skip_file
 """
 
 from aiartist.artist_db.v1 import artist_db_pb2 as _artist_db_pb2
+from aiartist.artist_db.v1 import experiment_pb2 as _experiment_pb2
+from aiartist.artist_db.v1 import life_pb2 as _life_pb2
+from aiartist.artist_db.v1 import performance_pb2 as _performance_pb2
+from aiartist.artist_db.v1 import trend_pb2 as _trend_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
@@ -37,11 +41,11 @@ class ArtistDbServiceStub:
     SetSilenceAnswer: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetSilenceAnswerRequest, _artist_db_pb2.SetSilenceAnswerResponse]
     """Sets what a run does when nobody answers its question. Counts for questions asked from now on."""
     PauseArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.PauseArtistRequest, _artist_db_pb2.PauseArtistResponse]
-    """ACTIVE to PAUSED: no new runs."""
+    """ACTIVE or EVOLVING to PAUSED: no new runs."""
     ResumeArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ResumeArtistRequest, _artist_db_pb2.ResumeArtistResponse]
     """PAUSED to ACTIVE."""
     RetireArtist: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RetireArtistRequest, _artist_db_pb2.RetireArtistResponse]
-    """ACTIVE or PAUSED to RETIRED, for good."""
+    """Any other state to RETIRED, for good."""
     ListPersonaVersions: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.ListPersonaVersionsRequest, _artist_db_pb2.ListPersonaVersionsResponse]
     """An artist's persona versions, newest first."""
     RestorePersonaVersion: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.RestorePersonaVersionRequest, _artist_db_pb2.RestorePersonaVersionResponse]
@@ -141,6 +145,76 @@ class ArtistDbServiceStub:
     """What changed in error groups since, in the order of commits: reports of all groups, of new groups one
     with the status `new`.
     """
+    SetEvolve: _aio.UnaryUnaryMultiCallable[_artist_db_pb2.SetEvolveRequest, _artist_db_pb2.SetEvolveResponse]
+    """Sets what becomes of the changes that reflections want."""
+    MoveArtist: _aio.UnaryUnaryMultiCallable[_life_pb2.MoveArtistRequest, _life_pb2.MoveArtistResponse]
+    """Moves an artist to another state by a person's order. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where no
+    way leads there. Rules judge the artist anew from then on.
+    """
+    UndoMove: _aio.UnaryUnaryMultiCallable[_life_pb2.UndoMoveRequest, _life_pb2.UndoMoveResponse]
+    """Undoes an artist's last move. Rules judge the artist anew from then on."""
+    ListMoves: _aio.UnaryUnaryMultiCallable[_life_pb2.ListMovesRequest, _life_pb2.ListMovesResponse]
+    """Moves of artists, newest first."""
+    RecordRunOutcome: _aio.UnaryUnaryMultiCallable[_life_pb2.RecordRunOutcomeRequest, _life_pb2.RecordRunOutcomeResponse]
+    """Keeps how a run ended, and applies the rules of artists' lives to it. Once for each end of a run."""
+    ListRunOutcomes: _aio.UnaryUnaryMultiCallable[_life_pb2.ListRunOutcomesRequest, _life_pb2.ListRunOutcomesResponse]
+    """How runs ended, the last first."""
+    ReviewLives: _aio.UnaryUnaryMultiCallable[_life_pb2.ReviewLivesRequest, _life_pb2.ReviewLivesResponse]
+    """Applies the rules that go by time: idle artists, long pauses. Repeating it changes nothing."""
+    ClaimVacancy: _aio.UnaryUnaryMultiCallable[_life_pb2.ClaimVacancyRequest, _life_pb2.ClaimVacancyResponse]
+    """Hands out a place in the roster that a new artist is to be invented for, under a lease."""
+    FillVacancy: _aio.UnaryUnaryMultiCallable[_life_pb2.FillVacancyRequest, _life_pb2.FillVacancyResponse]
+    """Fills a vacancy with a new artist, or keeps it open for a later try. Once: a filled one stays filled."""
+    GetReflection: _aio.UnaryUnaryMultiCallable[_life_pb2.GetReflectionRequest, _life_pb2.GetReflectionResponse]
+    """What is to be known before a reflector is asked about a run: what was kept of it, whether anything speaks
+    against asking, and what may change how far.
+    """
+    ProposeChange: _aio.UnaryUnaryMultiCallable[_life_pb2.ProposeChangeRequest, _life_pb2.ProposeChangeResponse]
+    """Keeps what a reflection wants, and does with it as the artist is set: refuses it where it breaks a bound, lets it
+    wait for a person, or makes it a persona version. One reflection a run.
+    """
+    DecideChange: _aio.UnaryUnaryMultiCallable[_life_pb2.DecideChangeRequest, _life_pb2.DecideChangeResponse]
+    """A person's answer to a proposed change. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where it is not
+    PROPOSED any more.
+    """
+    ListChanges: _aio.UnaryUnaryMultiCallable[_life_pb2.ListChangesRequest, _life_pb2.ListChangesResponse]
+    """What reflections wanted, newest first."""
+    ListNews: _aio.UnaryUnaryMultiCallable[_life_pb2.ListNewsRequest, _life_pb2.ListNewsResponse]
+    """What people are to be told and have not been, oldest first."""
+    AcknowledgeNews: _aio.UnaryUnaryMultiCallable[_life_pb2.AcknowledgeNewsRequest, _life_pb2.AcknowledgeNewsResponse]
+    """Notifier has these."""
+    RecordPerformance: _aio.UnaryUnaryMultiCallable[_performance_pb2.RecordPerformanceRequest, _performance_pb2.RecordPerformanceResponse]
+    """Records what platforms counted. A number of the same release, platform, metric and day is replaced."""
+    ListPerformance: _aio.UnaryUnaryMultiCallable[_performance_pb2.ListPerformanceRequest, _performance_pb2.ListPerformanceResponse]
+    """What platforms counted for a release, newest day first."""
+    ListReleaseScores: _aio.UnaryUnaryMultiCallable[_performance_pb2.ListReleaseScoresRequest, _performance_pb2.ListReleaseScoresResponse]
+    """How releases do among listeners as of now, newest release first."""
+    ClaimTrendFetch: _aio.UnaryUnaryMultiCallable[_trend_pb2.ClaimTrendFetchRequest, _trend_pb2.ClaimTrendFetchResponse]
+    """Hands out the chart that is due longest, under a lease. Charts that nobody wanted for a while are forgotten."""
+    FinishTrendFetch: _aio.UnaryUnaryMultiCallable[_trend_pb2.FinishTrendFetchRequest, _trend_pb2.FinishTrendFetchResponse]
+    """Keeps a chart, or why it could not be had, and when it is due again. FAILED_PRECONDITION with
+    `ERROR_REASON_WRONG_STATE` where the chart is somebody else's now.
+    """
+    RequestTrendFetch: _aio.UnaryUnaryMultiCallable[_trend_pb2.RequestTrendFetchRequest, _trend_pb2.RequestTrendFetchResponse]
+    """Makes charts due at once."""
+    ListTrendSources: _aio.UnaryUnaryMultiCallable[_trend_pb2.ListTrendSourcesRequest, _trend_pb2.ListTrendSourcesResponse]
+    """How each chart is."""
+    ListTrendSnapshots: _aio.UnaryUnaryMultiCallable[_trend_pb2.ListTrendSnapshotsRequest, _trend_pb2.ListTrendSnapshotsResponse]
+    """Charts, newest first."""
+    CreateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.CreateExperimentRequest, _experiment_pb2.CreateExperimentResponse]
+    """Begins an experiment. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where another one that runs differs in
+    the same for the same artists.
+    """
+    GetExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.GetExperimentRequest, _experiment_pb2.GetExperimentResponse]
+    """One experiment with how it stands."""
+    ListExperiments: _aio.UnaryUnaryMultiCallable[_experiment_pb2.ListExperimentsRequest, _experiment_pb2.ListExperimentsResponse]
+    """Experiments, newest first."""
+    StopExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.StopExperimentRequest, _experiment_pb2.StopExperimentResponse]
+    """Ends an experiment, or the promotion of its arm."""
+    PromoteExperiment: _aio.UnaryUnaryMultiCallable[_experiment_pb2.PromoteExperimentRequest, _experiment_pb2.PromoteExperimentResponse]
+    """Ends an experiment and gives one of its arms to every run of its artists."""
+    AssignArms: _aio.UnaryUnaryMultiCallable[_experiment_pb2.AssignArmsRequest, _experiment_pb2.AssignArmsResponse]
+    """The arms of a run: drawn the first time, the same ever after."""
 
 class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
     """The label's memory: artists and their persona versions, briefs, takes, releases, model calls
@@ -207,7 +281,7 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artist_db_pb2.PauseArtistRequest,
         context: _aio.ServicerContext[_artist_db_pb2.PauseArtistRequest, _abc.Awaitable[_artist_db_pb2.PauseArtistResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.PauseArtistResponse]:
-        """ACTIVE to PAUSED: no new runs."""
+        """ACTIVE or EVOLVING to PAUSED: no new runs."""
 
     @_abc_1.abstractmethod
     def ResumeArtist(
@@ -223,7 +297,7 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artist_db_pb2.RetireArtistRequest,
         context: _aio.ServicerContext[_artist_db_pb2.RetireArtistRequest, _abc.Awaitable[_artist_db_pb2.RetireArtistResponse]],
     ) -> _abc.Awaitable[_artist_db_pb2.RetireArtistResponse]:
-        """ACTIVE or PAUSED to RETIRED, for good."""
+        """Any other state to RETIRED, for good."""
 
     @_abc_1.abstractmethod
     def ListPersonaVersions(
@@ -545,5 +619,249 @@ class ArtistDbServiceServicer(metaclass=_abc_1.ABCMeta):
         """What changed in error groups since, in the order of commits: reports of all groups, of new groups one
         with the status `new`.
         """
+
+    @_abc_1.abstractmethod
+    def SetEvolve(
+        self,
+        request: _artist_db_pb2.SetEvolveRequest,
+        context: _aio.ServicerContext[_artist_db_pb2.SetEvolveRequest, _abc.Awaitable[_artist_db_pb2.SetEvolveResponse]],
+    ) -> _abc.Awaitable[_artist_db_pb2.SetEvolveResponse]:
+        """Sets what becomes of the changes that reflections want."""
+
+    @_abc_1.abstractmethod
+    def MoveArtist(
+        self,
+        request: _life_pb2.MoveArtistRequest,
+        context: _aio.ServicerContext[_life_pb2.MoveArtistRequest, _abc.Awaitable[_life_pb2.MoveArtistResponse]],
+    ) -> _abc.Awaitable[_life_pb2.MoveArtistResponse]:
+        """Moves an artist to another state by a person's order. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where no
+        way leads there. Rules judge the artist anew from then on.
+        """
+
+    @_abc_1.abstractmethod
+    def UndoMove(
+        self,
+        request: _life_pb2.UndoMoveRequest,
+        context: _aio.ServicerContext[_life_pb2.UndoMoveRequest, _abc.Awaitable[_life_pb2.UndoMoveResponse]],
+    ) -> _abc.Awaitable[_life_pb2.UndoMoveResponse]:
+        """Undoes an artist's last move. Rules judge the artist anew from then on."""
+
+    @_abc_1.abstractmethod
+    def ListMoves(
+        self,
+        request: _life_pb2.ListMovesRequest,
+        context: _aio.ServicerContext[_life_pb2.ListMovesRequest, _abc.Awaitable[_life_pb2.ListMovesResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ListMovesResponse]:
+        """Moves of artists, newest first."""
+
+    @_abc_1.abstractmethod
+    def RecordRunOutcome(
+        self,
+        request: _life_pb2.RecordRunOutcomeRequest,
+        context: _aio.ServicerContext[_life_pb2.RecordRunOutcomeRequest, _abc.Awaitable[_life_pb2.RecordRunOutcomeResponse]],
+    ) -> _abc.Awaitable[_life_pb2.RecordRunOutcomeResponse]:
+        """Keeps how a run ended, and applies the rules of artists' lives to it. Once for each end of a run."""
+
+    @_abc_1.abstractmethod
+    def ListRunOutcomes(
+        self,
+        request: _life_pb2.ListRunOutcomesRequest,
+        context: _aio.ServicerContext[_life_pb2.ListRunOutcomesRequest, _abc.Awaitable[_life_pb2.ListRunOutcomesResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ListRunOutcomesResponse]:
+        """How runs ended, the last first."""
+
+    @_abc_1.abstractmethod
+    def ReviewLives(
+        self,
+        request: _life_pb2.ReviewLivesRequest,
+        context: _aio.ServicerContext[_life_pb2.ReviewLivesRequest, _abc.Awaitable[_life_pb2.ReviewLivesResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ReviewLivesResponse]:
+        """Applies the rules that go by time: idle artists, long pauses. Repeating it changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ClaimVacancy(
+        self,
+        request: _life_pb2.ClaimVacancyRequest,
+        context: _aio.ServicerContext[_life_pb2.ClaimVacancyRequest, _abc.Awaitable[_life_pb2.ClaimVacancyResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ClaimVacancyResponse]:
+        """Hands out a place in the roster that a new artist is to be invented for, under a lease."""
+
+    @_abc_1.abstractmethod
+    def FillVacancy(
+        self,
+        request: _life_pb2.FillVacancyRequest,
+        context: _aio.ServicerContext[_life_pb2.FillVacancyRequest, _abc.Awaitable[_life_pb2.FillVacancyResponse]],
+    ) -> _abc.Awaitable[_life_pb2.FillVacancyResponse]:
+        """Fills a vacancy with a new artist, or keeps it open for a later try. Once: a filled one stays filled."""
+
+    @_abc_1.abstractmethod
+    def GetReflection(
+        self,
+        request: _life_pb2.GetReflectionRequest,
+        context: _aio.ServicerContext[_life_pb2.GetReflectionRequest, _abc.Awaitable[_life_pb2.GetReflectionResponse]],
+    ) -> _abc.Awaitable[_life_pb2.GetReflectionResponse]:
+        """What is to be known before a reflector is asked about a run: what was kept of it, whether anything speaks
+        against asking, and what may change how far.
+        """
+
+    @_abc_1.abstractmethod
+    def ProposeChange(
+        self,
+        request: _life_pb2.ProposeChangeRequest,
+        context: _aio.ServicerContext[_life_pb2.ProposeChangeRequest, _abc.Awaitable[_life_pb2.ProposeChangeResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ProposeChangeResponse]:
+        """Keeps what a reflection wants, and does with it as the artist is set: refuses it where it breaks a bound, lets it
+        wait for a person, or makes it a persona version. One reflection a run.
+        """
+
+    @_abc_1.abstractmethod
+    def DecideChange(
+        self,
+        request: _life_pb2.DecideChangeRequest,
+        context: _aio.ServicerContext[_life_pb2.DecideChangeRequest, _abc.Awaitable[_life_pb2.DecideChangeResponse]],
+    ) -> _abc.Awaitable[_life_pb2.DecideChangeResponse]:
+        """A person's answer to a proposed change. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where it is not
+        PROPOSED any more.
+        """
+
+    @_abc_1.abstractmethod
+    def ListChanges(
+        self,
+        request: _life_pb2.ListChangesRequest,
+        context: _aio.ServicerContext[_life_pb2.ListChangesRequest, _abc.Awaitable[_life_pb2.ListChangesResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ListChangesResponse]:
+        """What reflections wanted, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListNews(
+        self,
+        request: _life_pb2.ListNewsRequest,
+        context: _aio.ServicerContext[_life_pb2.ListNewsRequest, _abc.Awaitable[_life_pb2.ListNewsResponse]],
+    ) -> _abc.Awaitable[_life_pb2.ListNewsResponse]:
+        """What people are to be told and have not been, oldest first."""
+
+    @_abc_1.abstractmethod
+    def AcknowledgeNews(
+        self,
+        request: _life_pb2.AcknowledgeNewsRequest,
+        context: _aio.ServicerContext[_life_pb2.AcknowledgeNewsRequest, _abc.Awaitable[_life_pb2.AcknowledgeNewsResponse]],
+    ) -> _abc.Awaitable[_life_pb2.AcknowledgeNewsResponse]:
+        """Notifier has these."""
+
+    @_abc_1.abstractmethod
+    def RecordPerformance(
+        self,
+        request: _performance_pb2.RecordPerformanceRequest,
+        context: _aio.ServicerContext[_performance_pb2.RecordPerformanceRequest, _abc.Awaitable[_performance_pb2.RecordPerformanceResponse]],
+    ) -> _abc.Awaitable[_performance_pb2.RecordPerformanceResponse]:
+        """Records what platforms counted. A number of the same release, platform, metric and day is replaced."""
+
+    @_abc_1.abstractmethod
+    def ListPerformance(
+        self,
+        request: _performance_pb2.ListPerformanceRequest,
+        context: _aio.ServicerContext[_performance_pb2.ListPerformanceRequest, _abc.Awaitable[_performance_pb2.ListPerformanceResponse]],
+    ) -> _abc.Awaitable[_performance_pb2.ListPerformanceResponse]:
+        """What platforms counted for a release, newest day first."""
+
+    @_abc_1.abstractmethod
+    def ListReleaseScores(
+        self,
+        request: _performance_pb2.ListReleaseScoresRequest,
+        context: _aio.ServicerContext[_performance_pb2.ListReleaseScoresRequest, _abc.Awaitable[_performance_pb2.ListReleaseScoresResponse]],
+    ) -> _abc.Awaitable[_performance_pb2.ListReleaseScoresResponse]:
+        """How releases do among listeners as of now, newest release first."""
+
+    @_abc_1.abstractmethod
+    def ClaimTrendFetch(
+        self,
+        request: _trend_pb2.ClaimTrendFetchRequest,
+        context: _aio.ServicerContext[_trend_pb2.ClaimTrendFetchRequest, _abc.Awaitable[_trend_pb2.ClaimTrendFetchResponse]],
+    ) -> _abc.Awaitable[_trend_pb2.ClaimTrendFetchResponse]:
+        """Hands out the chart that is due longest, under a lease. Charts that nobody wanted for a while are forgotten."""
+
+    @_abc_1.abstractmethod
+    def FinishTrendFetch(
+        self,
+        request: _trend_pb2.FinishTrendFetchRequest,
+        context: _aio.ServicerContext[_trend_pb2.FinishTrendFetchRequest, _abc.Awaitable[_trend_pb2.FinishTrendFetchResponse]],
+    ) -> _abc.Awaitable[_trend_pb2.FinishTrendFetchResponse]:
+        """Keeps a chart, or why it could not be had, and when it is due again. FAILED_PRECONDITION with
+        `ERROR_REASON_WRONG_STATE` where the chart is somebody else's now.
+        """
+
+    @_abc_1.abstractmethod
+    def RequestTrendFetch(
+        self,
+        request: _trend_pb2.RequestTrendFetchRequest,
+        context: _aio.ServicerContext[_trend_pb2.RequestTrendFetchRequest, _abc.Awaitable[_trend_pb2.RequestTrendFetchResponse]],
+    ) -> _abc.Awaitable[_trend_pb2.RequestTrendFetchResponse]:
+        """Makes charts due at once."""
+
+    @_abc_1.abstractmethod
+    def ListTrendSources(
+        self,
+        request: _trend_pb2.ListTrendSourcesRequest,
+        context: _aio.ServicerContext[_trend_pb2.ListTrendSourcesRequest, _abc.Awaitable[_trend_pb2.ListTrendSourcesResponse]],
+    ) -> _abc.Awaitable[_trend_pb2.ListTrendSourcesResponse]:
+        """How each chart is."""
+
+    @_abc_1.abstractmethod
+    def ListTrendSnapshots(
+        self,
+        request: _trend_pb2.ListTrendSnapshotsRequest,
+        context: _aio.ServicerContext[_trend_pb2.ListTrendSnapshotsRequest, _abc.Awaitable[_trend_pb2.ListTrendSnapshotsResponse]],
+    ) -> _abc.Awaitable[_trend_pb2.ListTrendSnapshotsResponse]:
+        """Charts, newest first."""
+
+    @_abc_1.abstractmethod
+    def CreateExperiment(
+        self,
+        request: _experiment_pb2.CreateExperimentRequest,
+        context: _aio.ServicerContext[_experiment_pb2.CreateExperimentRequest, _abc.Awaitable[_experiment_pb2.CreateExperimentResponse]],
+    ) -> _abc.Awaitable[_experiment_pb2.CreateExperimentResponse]:
+        """Begins an experiment. FAILED_PRECONDITION with `ERROR_REASON_WRONG_STATE` where another one that runs differs in
+        the same for the same artists.
+        """
+
+    @_abc_1.abstractmethod
+    def GetExperiment(
+        self,
+        request: _experiment_pb2.GetExperimentRequest,
+        context: _aio.ServicerContext[_experiment_pb2.GetExperimentRequest, _abc.Awaitable[_experiment_pb2.GetExperimentResponse]],
+    ) -> _abc.Awaitable[_experiment_pb2.GetExperimentResponse]:
+        """One experiment with how it stands."""
+
+    @_abc_1.abstractmethod
+    def ListExperiments(
+        self,
+        request: _experiment_pb2.ListExperimentsRequest,
+        context: _aio.ServicerContext[_experiment_pb2.ListExperimentsRequest, _abc.Awaitable[_experiment_pb2.ListExperimentsResponse]],
+    ) -> _abc.Awaitable[_experiment_pb2.ListExperimentsResponse]:
+        """Experiments, newest first."""
+
+    @_abc_1.abstractmethod
+    def StopExperiment(
+        self,
+        request: _experiment_pb2.StopExperimentRequest,
+        context: _aio.ServicerContext[_experiment_pb2.StopExperimentRequest, _abc.Awaitable[_experiment_pb2.StopExperimentResponse]],
+    ) -> _abc.Awaitable[_experiment_pb2.StopExperimentResponse]:
+        """Ends an experiment, or the promotion of its arm."""
+
+    @_abc_1.abstractmethod
+    def PromoteExperiment(
+        self,
+        request: _experiment_pb2.PromoteExperimentRequest,
+        context: _aio.ServicerContext[_experiment_pb2.PromoteExperimentRequest, _abc.Awaitable[_experiment_pb2.PromoteExperimentResponse]],
+    ) -> _abc.Awaitable[_experiment_pb2.PromoteExperimentResponse]:
+        """Ends an experiment and gives one of its arms to every run of its artists."""
+
+    @_abc_1.abstractmethod
+    def AssignArms(
+        self,
+        request: _experiment_pb2.AssignArmsRequest,
+        context: _aio.ServicerContext[_experiment_pb2.AssignArmsRequest, _abc.Awaitable[_experiment_pb2.AssignArmsResponse]],
+    ) -> _abc.Awaitable[_experiment_pb2.AssignArmsResponse]:
+        """The arms of a run: drawn the first time, the same ever after."""
 
 def add_ArtistDbServiceServicer_to_server(servicer: ArtistDbServiceServicer, server: _aio.Server) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n aiartist/common/v1/persona.proto\x12\x12\x61iartist.common.v1\"\xf5\x02\n\x07Persona\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05genre\x18\x02 \x01(\t\x12\r\n\x05style\x18\x03 \x01(\t\x12(\n\x05voice\x18\x04 \x01(\x0b\x32\x19.aiartist.common.v1.Voice\x12\x0e\n\x06themes\x18\x05 \x03(\t\x12\r\n\x05moods\x18\x06 \x03(\t\x12\x13\n\x0binstruments\x18\x07 \x03(\t\x12\x0c\n\x04keys\x18\x08 \x03(\t\x12-\n\x05tempo\x18\t \x01(\x0b\x32\x1e.aiartist.common.v1.TempoRange\x12\x10\n\x08language\x18\n \x01(\t\x12\x32\n\x06visual\x18\x0b \x01(\x0b\x32\".aiartist.common.v1.VisualIdentity\x12\x0b\n\x03\x62io\x18\x0c \x01(\t\x12\x14\n\x0c\x62\x61nned_words\x18\r \x03(\t\x12\x1e\n\x16preserve_core_identity\x18\x0e \x03(\t\x12\x1a\n\x12target_duration_ms\x18\x0f \x01(\r\"@\n\x05Voice\x12\x0e\n\x06timbre\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65livery\x18\x02 \x01(\t\x12\x15\n\rpoint_of_view\x18\x03 \x01(\t\".\n\nTempoRange\x12\x0f\n\x07min_bpm\x18\x01 \x01(\r\x12\x0f\n\x07max_bpm\x18\x02 \x01(\r\"0\n\x0eVisualIdentity\x12\x0f\n\x07palette\x18\x01 \x03(\t\x12\r\n\x05motif\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n aiartist/common/v1/persona.proto\x12\x12\x61iartist.common.v1\"\x8e\x03\n\x07Persona\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05genre\x18\x02 \x01(\t\x12\r\n\x05style\x18\x03 \x01(\t\x12(\n\x05voice\x18\x04 \x01(\x0b\x32\x19.aiartist.common.v1.Voice\x12\x0e\n\x06themes\x18\x05 \x03(\t\x12\r\n\x05moods\x18\x06 \x03(\t\x12\x13\n\x0binstruments\x18\x07 \x03(\t\x12\x0c\n\x04keys\x18\x08 \x03(\t\x12-\n\x05tempo\x18\t \x01(\x0b\x32\x1e.aiartist.common.v1.TempoRange\x12\x10\n\x08language\x18\n \x01(\t\x12\x32\n\x06visual\x18\x0b \x01(\x0b\x32\".aiartist.common.v1.VisualIdentity\x12\x0b\n\x03\x62io\x18\x0c \x01(\t\x12\x14\n\x0c\x62\x61nned_words\x18\r \x03(\t\x12\x1e\n\x16preserve_core_identity\x18\x0e \x03(\t\x12\x1a\n\x12target_duration_ms\x18\x0f \x01(\r\x12\x17\n\x0ftrend_alignment\x18\x10 \x01(\x01\"@\n\x05Voice\x12\x0e\n\x06timbre\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65livery\x18\x02 \x01(\t\x12\x15\n\rpoint_of_view\x18\x03 \x01(\t\".\n\nTempoRange\x12\x0f\n\x07min_bpm\x18\x01 \x01(\r\x12\x0f\n\x07max_bpm\x18\x02 \x01(\r\"0\n\x0eVisualIdentity\x12\x0f\n\x07palette\x18\x01 \x03(\t\x12\r\n\x05motif\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aiartist.common.v1.persona_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERSONA']._serialized_start=57
-  _globals['_PERSONA']._serialized_end=430
-  _globals['_VOICE']._serialized_start=432
-  _globals['_VOICE']._serialized_end=496
-  _globals['_TEMPORANGE']._serialized_start=498
-  _globals['_TEMPORANGE']._serialized_end=544
-  _globals['_VISUALIDENTITY']._serialized_start=546
-  _globals['_VISUALIDENTITY']._serialized_end=594
+  _globals['_PERSONA']._serialized_end=455
+  _globals['_VOICE']._serialized_start=457
+  _globals['_VOICE']._serialized_end=521
+  _globals['_TEMPORANGE']._serialized_start=523
+  _globals['_TEMPORANGE']._serialized_end=569
+  _globals['_VISUALIDENTITY']._serialized_start=571
+  _globals['_VISUALIDENTITY']._serialized_end=619
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,7 @@ class Persona(_message.Message):
     BANNED_WORDS_FIELD_NUMBER: _builtins.int
     PRESERVE_CORE_IDENTITY_FIELD_NUMBER: _builtins.int
     TARGET_DURATION_MS_FIELD_NUMBER: _builtins.int
+    TREND_ALIGNMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The artist's name as listeners see it; 1 to 80 characters, unique in the label. Required."""
     genre: _builtins.str
@@ -56,6 +57,8 @@ class Persona(_message.Message):
     """A short biography for listeners; at most 1,000 characters."""
     target_duration_ms: _builtins.int
     """Wanted length of a song in ms; 60,000 to 240,000. Default 150,000."""
+    trend_alignment: _builtins.float
+    """How far the songs follow what charts play now, 0 to 1. 0, the default: not at all."""
     @_builtins.property
     def voice(self) -> Global___Voice:
         """How the artist sings and speaks."""
@@ -112,10 +115,11 @@ class Persona(_message.Message):
         banned_words: _abc.Iterable[_builtins.str] | None = ...,
         preserve_core_identity: _abc.Iterable[_builtins.str] | None = ...,
         target_duration_ms: _builtins.int = ...,
+        trend_alignment: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tempo", b"tempo", "visual", b"visual", "voice", b"voice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_words", b"banned_words", "bio", b"bio", "genre", b"genre", "instruments", b"instruments", "keys", b"keys", "language", b"language", "moods", b"moods", "name", b"name", "preserve_core_identity", b"preserve_core_identity", "style", b"style", "target_duration_ms", b"target_duration_ms", "tempo", b"tempo", "themes", b"themes", "visual", b"visual", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned_words", b"banned_words", "bio", b"bio", "genre", b"genre", "instruments", b"instruments", "keys", b"keys", "language", b"language", "moods", b"moods", "name", b"name", "preserve_core_identity", b"preserve_core_identity", "style", b"style", "target_duration_ms", b"target_duration_ms", "tempo", b"tempo", "themes", b"themes", "trend_alignment", b"trend_alignment", "visual", b"visual", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,17 +27,17 @@ from aiartist.common.v1 import decision_pb2 as aiartist_dot_common_dot_v1_dot_de
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#aiartist/notifier/v1/notifier.proto\x12\x14\x61iartist.notifier.v1\x1a\x1e\x61iartist/common/v1/audio.proto\x1a!aiartist/common/v1/decision.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x03\n\x16RequestApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x11\n\tartist_id\x18\x03 \x01(\t\x12\x13\n\x0b\x61rtist_name\x18\x04 \x01(\t\x12\x10\n\x08\x62rief_id\x18\x05 \x01(\t\x12\x0f\n\x07take_id\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x08 \x01(\t\x12+\n\x05\x61udio\x18\t \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12*\n\x06review\x18\n \x01(\x0b\x32\x1a.aiartist.common.v1.Review\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\non_silence\x18\x0c \x01(\x0e\x32!.aiartist.common.v1.SilenceAnswer\x12\x13\n\x0btake_number\x18\r \x01(\r\"-\n\x17RequestApprovalResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\x92\x01\n\x14\x43loseApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\'\n\x15\x43loseApprovalResponse\x12\x0e\n\x06\x63losed\x18\x01 \x01(\r\";\n\x15ResendApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\",\n\x16ResendApprovalResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\xdc\x01\n\rNotifyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x30\n\x08severity\x18\x02 \x01(\x0e\x32\x1e.aiartist.notifier.v1.Severity\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12\x11\n\tartist_id\x18\x06 \x01(\t\x12*\n\x05topic\x18\x07 \x01(\x0e\x32\x1b.aiartist.notifier.v1.Topic\x12\x19\n\x11\x65rror_fingerprint\x18\x08 \x01(\t\"$\n\x0eNotifyResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"L\n\x13ListMessagesRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x14ListMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.aiartist.notifier.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd0\x03\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".aiartist.notifier.v1.Message.Kind\x12\x30\n\x08severity\x18\x03 \x01(\x0e\x32\x1e.aiartist.notifier.v1.Severity\x12\r\n\x05title\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\t\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x11\n\tartist_id\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05topic\x18\n \x01(\x0e\x32\x1b.aiartist.notifier.v1.Topic\x12\x32\n\ndeliveries\x18\x0b \x03(\x0b\x32\x1e.aiartist.notifier.v1.Delivery\"S\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_APPROVAL\x10\x01\x12\x0f\n\x0bKIND_NOTICE\x10\x02\x12\x11\n\rKIND_REMINDER\x10\x03\"\xeb\x01\n\x08\x44\x65livery\x12\x0c\n\x04\x63hat\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.aiartist.notifier.v1.Delivery.State\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\r\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"{\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x0e\n\nSTATE_SENT\x10\x02\x12\x13\n\x0fSTATE_IN_DIGEST\x10\x03\x12\x11\n\rSTATE_DROPPED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05*a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03*\x8c\x01\n\x05Topic\x12\x15\n\x11TOPIC_UNSPECIFIED\x10\x00\x12\x12\n\x0eTOPIC_RELEASED\x10\x01\x12\x10\n\x0cTOPIC_FAILED\x10\x02\x12\x0f\n\x0bTOPIC_ENDED\x10\x03\x12\x12\n\x0eTOPIC_FALLBACK\x10\x04\x12\x10\n\x0cTOPIC_BUDGET\x10\x05\x12\x0f\n\x0bTOPIC_ERROR\x10\x06\x32\x94\x04\n\x0fNotifierService\x12n\n\x0fRequestApproval\x12,.aiartist.notifier.v1.RequestApprovalRequest\x1a-.aiartist.notifier.v1.RequestApprovalResponse\x12h\n\rCloseApproval\x12*.aiartist.notifier.v1.CloseApprovalRequest\x1a+.aiartist.notifier.v1.CloseApprovalResponse\x12k\n\x0eResendApproval\x12+.aiartist.notifier.v1.ResendApprovalRequest\x1a,.aiartist.notifier.v1.ResendApprovalResponse\x12S\n\x06Notify\x12#.aiartist.notifier.v1.NotifyRequest\x1a$.aiartist.notifier.v1.NotifyResponse\x12\x65\n\x0cListMessages\x12).aiartist.notifier.v1.ListMessagesRequest\x1a*.aiartist.notifier.v1.ListMessagesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#aiartist/notifier/v1/notifier.proto\x12\x14\x61iartist.notifier.v1\x1a\x1e\x61iartist/common/v1/audio.proto\x1a!aiartist/common/v1/decision.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x03\n\x16RequestApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x11\n\tartist_id\x18\x03 \x01(\t\x12\x13\n\x0b\x61rtist_name\x18\x04 \x01(\t\x12\x10\n\x08\x62rief_id\x18\x05 \x01(\t\x12\x0f\n\x07take_id\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x08 \x01(\t\x12+\n\x05\x61udio\x18\t \x01(\x0b\x32\x1c.aiartist.common.v1.Artifact\x12*\n\x06review\x18\n \x01(\x0b\x32\x1a.aiartist.common.v1.Review\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\non_silence\x18\x0c \x01(\x0e\x32!.aiartist.common.v1.SilenceAnswer\x12\x13\n\x0btake_number\x18\r \x01(\r\"-\n\x17RequestApprovalResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\x92\x01\n\x14\x43loseApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x03 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x1c.aiartist.common.v1.Decision\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\'\n\x15\x43loseApprovalResponse\x12\x0e\n\x06\x63losed\x18\x01 \x01(\r\";\n\x15ResendApprovalRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\",\n\x16ResendApprovalResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\xf0\x01\n\rNotifyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x30\n\x08severity\x18\x02 \x01(\x0e\x32\x1e.aiartist.notifier.v1.Severity\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12\x11\n\tartist_id\x18\x06 \x01(\t\x12*\n\x05topic\x18\x07 \x01(\x0e\x32\x1b.aiartist.notifier.v1.Topic\x12\x19\n\x11\x65rror_fingerprint\x18\x08 \x01(\t\x12\x12\n\nsubject_id\x18\t \x01(\t\"$\n\x0eNotifyResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"L\n\x13ListMessagesRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x14ListMessagesResponse\x12/\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.aiartist.notifier.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd0\x03\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".aiartist.notifier.v1.Message.Kind\x12\x30\n\x08severity\x18\x03 \x01(\x0e\x32\x1e.aiartist.notifier.v1.Severity\x12\r\n\x05title\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\t\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x11\n\tartist_id\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05topic\x18\n \x01(\x0e\x32\x1b.aiartist.notifier.v1.Topic\x12\x32\n\ndeliveries\x18\x0b \x03(\x0b\x32\x1e.aiartist.notifier.v1.Delivery\"S\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_APPROVAL\x10\x01\x12\x0f\n\x0bKIND_NOTICE\x10\x02\x12\x11\n\rKIND_REMINDER\x10\x03\"\xeb\x01\n\x08\x44\x65livery\x12\x0c\n\x04\x63hat\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.aiartist.notifier.v1.Delivery.State\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\r\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"{\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x0e\n\nSTATE_SENT\x10\x02\x12\x13\n\x0fSTATE_IN_DIGEST\x10\x03\x12\x11\n\rSTATE_DROPPED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05*a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03*\xda\x01\n\x05Topic\x12\x15\n\x11TOPIC_UNSPECIFIED\x10\x00\x12\x12\n\x0eTOPIC_RELEASED\x10\x01\x12\x10\n\x0cTOPIC_FAILED\x10\x02\x12\x0f\n\x0bTOPIC_ENDED\x10\x03\x12\x12\n\x0eTOPIC_FALLBACK\x10\x04\x12\x10\n\x0cTOPIC_BUDGET\x10\x05\x12\x0f\n\x0bTOPIC_ERROR\x10\x06\x12\x11\n\rTOPIC_PERSONA\x10\x07\x12\x0e\n\nTOPIC_LIFE\x10\x08\x12\x13\n\x0fTOPIC_CANDIDATE\x10\t\x12\x14\n\x10TOPIC_EXPERIMENT\x10\n2\x94\x04\n\x0fNotifierService\x12n\n\x0fRequestApproval\x12,.aiartist.notifier.v1.RequestApprovalRequest\x1a-.aiartist.notifier.v1.RequestApprovalResponse\x12h\n\rCloseApproval\x12*.aiartist.notifier.v1.CloseApprovalRequest\x1a+.aiartist.notifier.v1.CloseApprovalResponse\x12k\n\x0eResendApproval\x12+.aiartist.notifier.v1.ResendApprovalRequest\x1a,.aiartist.notifier.v1.ResendApprovalResponse\x12S\n\x06Notify\x12#.aiartist.notifier.v1.NotifyRequest\x1a$.aiartist.notifier.v1.NotifyResponse\x12\x65\n\x0cListMessages\x12).aiartist.notifier.v1.ListMessagesRequest\x1a*.aiartist.notifier.v1.ListMessagesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aiartist.notifier.v1.notifier_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEVERITY']._serialized_start=2037
-  _globals['_SEVERITY']._serialized_end=2134
-  _globals['_TOPIC']._serialized_start=2137
-  _globals['_TOPIC']._serialized_end=2277
+  _globals['_SEVERITY']._serialized_start=2057
+  _globals['_SEVERITY']._serialized_end=2154
+  _globals['_TOPIC']._serialized_start=2157
+  _globals['_TOPIC']._serialized_end=2375
   _globals['_REQUESTAPPROVALREQUEST']._serialized_start=162
   _globals['_REQUESTAPPROVALREQUEST']._serialized_end=549
   _globals['_REQUESTAPPROVALRESPONSE']._serialized_start=551
@@ -51,21 +51,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESENDAPPROVALRESPONSE']._serialized_start=849
   _globals['_RESENDAPPROVALRESPONSE']._serialized_end=893
   _globals['_NOTIFYREQUEST']._serialized_start=896
-  _globals['_NOTIFYREQUEST']._serialized_end=1116
-  _globals['_NOTIFYRESPONSE']._serialized_start=1118
-  _globals['_NOTIFYRESPONSE']._serialized_end=1154
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=1156
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=1232
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1234
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1330
-  _globals['_MESSAGE']._serialized_start=1333
-  _globals['_MESSAGE']._serialized_end=1797
-  _globals['_MESSAGE_KIND']._serialized_start=1714
-  _globals['_MESSAGE_KIND']._serialized_end=1797
-  _globals['_DELIVERY']._serialized_start=1800
-  _globals['_DELIVERY']._serialized_end=2035
-  _globals['_DELIVERY_STATE']._serialized_start=1912
-  _globals['_DELIVERY_STATE']._serialized_end=2035
-  _globals['_NOTIFIERSERVICE']._serialized_start=2280
-  _globals['_NOTIFIERSERVICE']._serialized_end=2812
+  _globals['_NOTIFYREQUEST']._serialized_end=1136
+  _globals['_NOTIFYRESPONSE']._serialized_start=1138
+  _globals['_NOTIFYRESPONSE']._serialized_end=1174
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=1176
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=1252
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1254
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1350
+  _globals['_MESSAGE']._serialized_start=1353
+  _globals['_MESSAGE']._serialized_end=1817
+  _globals['_MESSAGE_KIND']._serialized_start=1734
+  _globals['_MESSAGE_KIND']._serialized_end=1817
+  _globals['_DELIVERY']._serialized_start=1820
+  _globals['_DELIVERY']._serialized_end=2055
+  _globals['_DELIVERY_STATE']._serialized_start=1932
+  _globals['_DELIVERY_STATE']._serialized_end=2055
+  _globals['_NOTIFIERSERVICE']._serialized_start=2378
+  _globals['_NOTIFIERSERVICE']._serialized_end=2910
 # @@protoc_insertion_point(module_scope)

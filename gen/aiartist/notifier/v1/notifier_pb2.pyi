@@ -70,6 +70,16 @@ class _TopicEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Topic.ValueType
     """A budget is nearly or wholly spent."""
     TOPIC_ERROR: _Topic.ValueType  # 6
     """A new group of errors. With `error_fingerprint`."""
+    TOPIC_PERSONA: _Topic.ValueType  # 7
+    """A persona changed, or a change waits for a person: buttons to accept, decline or take it back. With
+    `subject_id`, the change.
+    """
+    TOPIC_LIFE: _Topic.ValueType  # 8
+    """An artist's state changed: a button to undo it. With `subject_id`, the move."""
+    TOPIC_CANDIDATE: _Topic.ValueType  # 9
+    """A candidate waits: buttons to take it on or decline. With `artist_id`."""
+    TOPIC_EXPERIMENT: _Topic.ValueType  # 10
+    """An experiment has a winner, or something is wrong with it. With `subject_id`, the experiment."""
 
 class Topic(_Topic, metaclass=_TopicEnumTypeWrapper):
     """What a notice is about: which facts and buttons people get with it."""
@@ -88,6 +98,16 @@ TOPIC_BUDGET: Topic.ValueType  # 5
 """A budget is nearly or wholly spent."""
 TOPIC_ERROR: Topic.ValueType  # 6
 """A new group of errors. With `error_fingerprint`."""
+TOPIC_PERSONA: Topic.ValueType  # 7
+"""A persona changed, or a change waits for a person: buttons to accept, decline or take it back. With
+`subject_id`, the change.
+"""
+TOPIC_LIFE: Topic.ValueType  # 8
+"""An artist's state changed: a button to undo it. With `subject_id`, the move."""
+TOPIC_CANDIDATE: Topic.ValueType  # 9
+"""A candidate waits: buttons to take it on or decline. With `artist_id`."""
+TOPIC_EXPERIMENT: Topic.ValueType  # 10
+"""An experiment has a winner, or something is wrong with it. With `subject_id`, the experiment."""
 Global___Topic: _TypeAlias = Topic  # noqa: Y015
 
 @_typing.final
@@ -312,6 +332,7 @@ class NotifyRequest(_message.Message):
     ARTIST_ID_FIELD_NUMBER: _builtins.int
     TOPIC_FIELD_NUMBER: _builtins.int
     ERROR_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the call repeatable. Required."""
     severity: Global___Severity.ValueType
@@ -328,6 +349,8 @@ class NotifyRequest(_message.Message):
     """What it is about."""
     error_fingerprint: _builtins.str
     """About which group of errors; empty: none."""
+    subject_id: _builtins.str
+    """About which other thing, by topic; empty: none."""
     def __init__(
         self,
         *,
@@ -339,10 +362,11 @@ class NotifyRequest(_message.Message):
         artist_id: _builtins.str = ...,
         topic: Global___Topic.ValueType = ...,
         error_fingerprint: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "body", b"body", "error_fingerprint", b"error_fingerprint", "request_id", b"request_id", "run_id", b"run_id", "severity", b"severity", "title", b"title", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "body", b"body", "error_fingerprint", b"error_fingerprint", "request_id", b"request_id", "run_id", b"run_id", "severity", b"severity", "subject_id", b"subject_id", "title", b"title", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,57 +22,66 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aiartist.artist_db.v1 import life_pb2 as aiartist_dot_artist__db_dot_v1_dot_life__pb2
 from aiartist.common.v1 import brief_pb2 as aiartist_dot_common_dot_v1_dot_brief__pb2
 from aiartist.common.v1 import progress_pb2 as aiartist_dot_common_dot_v1_dot_progress__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+aiartist/orchestrator/v1/orchestrator.proto\x12\x18\x61iartist.orchestrator.v1\x1a\x1e\x61iartist/common/v1/brief.proto\x1a!aiartist/common/v1/progress.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xc7\x02\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x37\n\x08messages\x18\x03 \x03(\x0b\x32%.aiartist.orchestrator.v1.ChatMessage\x12,\n\x0bjson_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nmax_tokens\x18\x05 \x01(\r\x12\x18\n\x0btemperature\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tartist_id\x18\x07 \x01(\t\x12\x0e\n\x06run_id\x18\x08 \x01(\t\x12\x35\n\tmaterials\x18\t \x03(\x0b\x32\".aiartist.orchestrator.v1.Material\x12\x13\n\x0bprompt_hash\x18\n \x01(\tB\x0e\n\x0c_temperature\"\'\n\x08Material\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xc0\x01\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x33\n\x08\x61ttempts\x18\x03 \x03(\x0b\x32!.aiartist.orchestrator.v1.Attempt\x12\x15\n\rprompt_tokens\x18\x04 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x05 \x01(\r\x12\x16\n\x0e\x63ost_micro_usd\x18\x06 \x01(\x04\x12\x10\n\x08replayed\x18\x07 \x01(\x08\"v\n\x07\x41ttempt\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x12\n\nlatency_ms\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07skipped\x18\x05 \x01(\x08\x12\x16\n\x0e\x63ost_micro_usd\x18\x06 \x01(\x04\"T\n\x15GenerateStreamRequest\x12;\n\x08question\x18\x01 \x01(\x0b\x32).aiartist.orchestrator.v1.GenerateRequest\"\xa6\x01\n\x16GenerateStreamResponse\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x34\n\x07restart\x18\x02 \x01(\x0b\x32!.aiartist.orchestrator.v1.RestartH\x00\x12<\n\x06\x61nswer\x18\x03 \x01(\x0b\x32*.aiartist.orchestrator.v1.GenerateResponseH\x00\x42\x08\n\x06update\")\n\x07Restart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"\x8a\x01\n\x14GenerateImageRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x11\n\tartist_id\x18\x06 \x01(\t\x12\x0e\n\x06run_id\x18\x07 \x01(\t\"\xa8\x01\n\x15GenerateImageResponse\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x33\n\x08\x61ttempts\x18\x04 \x03(\x0b\x32!.aiartist.orchestrator.v1.Attempt\x12\x16\n\x0e\x63ost_micro_usd\x18\x05 \x01(\x04\x12\x10\n\x08replayed\x18\x06 \x01(\x08\"Y\n\x12\x43omposeSongRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tartist_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"\x89\x01\n\x13\x43omposeSongResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x36\n\x04song\x18\x02 \x01(\x0b\x32&.aiartist.orchestrator.v1.ComposedSongH\x00\x42\x08\n\x06update\"\x95\x01\n\x0c\x43omposedSong\x12\x10\n\x08\x62rief_id\x18\x01 \x01(\t\x12(\n\x05\x62rief\x18\x02 \x01(\x0b\x32\x19.aiartist.common.v1.Brief\x12\x17\n\x0fpersona_version\x18\x03 \x01(\r\x12\x30\n\nmodel_uses\x18\x04 \x03(\x0b\x32\x1c.aiartist.common.v1.ModelUse\"\x13\n\x11ListModelsRequest\"t\n\x12ListModelsResponse\x12/\n\x06models\x18\x01 \x03(\x0b\x32\x1f.aiartist.orchestrator.v1.Model\x12-\n\x05roles\x18\x02 \x03(\x0b\x32\x1e.aiartist.orchestrator.v1.Role\"\x8e\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rlitellm_model\x18\x02 \x01(\t\x12\x10\n\x08\x61pi_base\x18\x03 \x01(\t\x12\x11\n\tavailable\x18\x04 \x01(\x08\x12\x1a\n\x12unavailable_reason\x18\x05 \x01(\t\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x32\n\x07\x62reaker\x18\x08 \x01(\x0b\x32!.aiartist.orchestrator.v1.Breaker\x12\x16\n\x0e\x63ontext_tokens\x18\t \x01(\r\x12\x13\n\x0b\x63oncurrency\x18\n \x01(\r\x12\r\n\x05price\x18\x0b \x01(\t\x12\x13\n\x0b\x61pi_key_env\x18\x0c \x01(\t\"\xb8\x02\n\x07\x42reaker\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.aiartist.orchestrator.v1.Breaker.State\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12-\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08retry_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x06 \x01(\r\x12\x0e\n\x06probes\x18\x07 \x01(\r\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x0e\n\nSTATE_OPEN\x10\x02\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x03\"$\n\x04Role\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t2\xb8\x04\n\x13OrchestratorService\x12\x61\n\x08Generate\x12).aiartist.orchestrator.v1.GenerateRequest\x1a*.aiartist.orchestrator.v1.GenerateResponse\x12u\n\x0eGenerateStream\x12/.aiartist.orchestrator.v1.GenerateStreamRequest\x1a\x30.aiartist.orchestrator.v1.GenerateStreamResponse0\x01\x12p\n\rGenerateImage\x12..aiartist.orchestrator.v1.GenerateImageRequest\x1a/.aiartist.orchestrator.v1.GenerateImageResponse\x12l\n\x0b\x43omposeSong\x12,.aiartist.orchestrator.v1.ComposeSongRequest\x1a-.aiartist.orchestrator.v1.ComposeSongResponse0\x01\x12g\n\nListModels\x12+.aiartist.orchestrator.v1.ListModelsRequest\x1a,.aiartist.orchestrator.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+aiartist/orchestrator/v1/orchestrator.proto\x12\x18\x61iartist.orchestrator.v1\x1a aiartist/artist_db/v1/life.proto\x1a\x1e\x61iartist/common/v1/brief.proto\x1a!aiartist/common/v1/progress.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xc7\x02\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x37\n\x08messages\x18\x03 \x03(\x0b\x32%.aiartist.orchestrator.v1.ChatMessage\x12,\n\x0bjson_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nmax_tokens\x18\x05 \x01(\r\x12\x18\n\x0btemperature\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tartist_id\x18\x07 \x01(\t\x12\x0e\n\x06run_id\x18\x08 \x01(\t\x12\x35\n\tmaterials\x18\t \x03(\x0b\x32\".aiartist.orchestrator.v1.Material\x12\x13\n\x0bprompt_hash\x18\n \x01(\tB\x0e\n\x0c_temperature\"\'\n\x08Material\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xc0\x01\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x33\n\x08\x61ttempts\x18\x03 \x03(\x0b\x32!.aiartist.orchestrator.v1.Attempt\x12\x15\n\rprompt_tokens\x18\x04 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x05 \x01(\r\x12\x16\n\x0e\x63ost_micro_usd\x18\x06 \x01(\x04\x12\x10\n\x08replayed\x18\x07 \x01(\x08\"v\n\x07\x41ttempt\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x12\n\nlatency_ms\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07skipped\x18\x05 \x01(\x08\x12\x16\n\x0e\x63ost_micro_usd\x18\x06 \x01(\x04\"T\n\x15GenerateStreamRequest\x12;\n\x08question\x18\x01 \x01(\x0b\x32).aiartist.orchestrator.v1.GenerateRequest\"\xa6\x01\n\x16GenerateStreamResponse\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x34\n\x07restart\x18\x02 \x01(\x0b\x32!.aiartist.orchestrator.v1.RestartH\x00\x12<\n\x06\x61nswer\x18\x03 \x01(\x0b\x32*.aiartist.orchestrator.v1.GenerateResponseH\x00\x42\x08\n\x06update\")\n\x07Restart\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"\x8a\x01\n\x14GenerateImageRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x11\n\tartist_id\x18\x06 \x01(\t\x12\x0e\n\x06run_id\x18\x07 \x01(\t\"\xa8\x01\n\x15GenerateImageResponse\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x33\n\x08\x61ttempts\x18\x04 \x03(\x0b\x32!.aiartist.orchestrator.v1.Attempt\x12\x16\n\x0e\x63ost_micro_usd\x18\x05 \x01(\x04\x12\x10\n\x08replayed\x18\x06 \x01(\x08\"Y\n\x12\x43omposeSongRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tartist_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"\x89\x01\n\x13\x43omposeSongResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.aiartist.common.v1.ProgressH\x00\x12\x36\n\x04song\x18\x02 \x01(\x0b\x32&.aiartist.orchestrator.v1.ComposedSongH\x00\x42\x08\n\x06update\"\x95\x01\n\x0c\x43omposedSong\x12\x10\n\x08\x62rief_id\x18\x01 \x01(\t\x12(\n\x05\x62rief\x18\x02 \x01(\x0b\x32\x19.aiartist.common.v1.Brief\x12\x17\n\x0fpersona_version\x18\x03 \x01(\r\x12\x30\n\nmodel_uses\x18\x04 \x03(\x0b\x32\x1c.aiartist.common.v1.ModelUse\"G\n\x0eReflectRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x11\n\tartist_id\x18\x03 \x01(\t\"G\n\x0fReflectResponse\x12\x34\n\x06\x63hange\x18\x01 \x01(\x0b\x32$.aiartist.artist_db.v1.PersonaChange\"=\n\x13InventArtistRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nvacancy_id\x18\x02 \x01(\t\":\n\x14InventArtistResponse\x12\x11\n\tartist_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x02 \x01(\t\"\x13\n\x11ListModelsRequest\"t\n\x12ListModelsResponse\x12/\n\x06models\x18\x01 \x03(\x0b\x32\x1f.aiartist.orchestrator.v1.Model\x12-\n\x05roles\x18\x02 \x03(\x0b\x32\x1e.aiartist.orchestrator.v1.Role\"\x8e\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rlitellm_model\x18\x02 \x01(\t\x12\x10\n\x08\x61pi_base\x18\x03 \x01(\t\x12\x11\n\tavailable\x18\x04 \x01(\x08\x12\x1a\n\x12unavailable_reason\x18\x05 \x01(\t\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x32\n\x07\x62reaker\x18\x08 \x01(\x0b\x32!.aiartist.orchestrator.v1.Breaker\x12\x16\n\x0e\x63ontext_tokens\x18\t \x01(\r\x12\x13\n\x0b\x63oncurrency\x18\n \x01(\r\x12\r\n\x05price\x18\x0b \x01(\t\x12\x13\n\x0b\x61pi_key_env\x18\x0c \x01(\t\"\xb8\x02\n\x07\x42reaker\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.aiartist.orchestrator.v1.Breaker.State\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12-\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08retry_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x06 \x01(\r\x12\x0e\n\x06probes\x18\x07 \x01(\r\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x0e\n\nSTATE_OPEN\x10\x02\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x03\"$\n\x04Role\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t2\x87\x06\n\x13OrchestratorService\x12\x61\n\x08Generate\x12).aiartist.orchestrator.v1.GenerateRequest\x1a*.aiartist.orchestrator.v1.GenerateResponse\x12u\n\x0eGenerateStream\x12/.aiartist.orchestrator.v1.GenerateStreamRequest\x1a\x30.aiartist.orchestrator.v1.GenerateStreamResponse0\x01\x12p\n\rGenerateImage\x12..aiartist.orchestrator.v1.GenerateImageRequest\x1a/.aiartist.orchestrator.v1.GenerateImageResponse\x12l\n\x0b\x43omposeSong\x12,.aiartist.orchestrator.v1.ComposeSongRequest\x1a-.aiartist.orchestrator.v1.ComposeSongResponse0\x01\x12^\n\x07Reflect\x12(.aiartist.orchestrator.v1.ReflectRequest\x1a).aiartist.orchestrator.v1.ReflectResponse\x12m\n\x0cInventArtist\x12-.aiartist.orchestrator.v1.InventArtistRequest\x1a..aiartist.orchestrator.v1.InventArtistResponse\x12g\n\nListModels\x12+.aiartist.orchestrator.v1.ListModelsRequest\x1a,.aiartist.orchestrator.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aiartist.orchestrator.v1.orchestrator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHATMESSAGE']._serialized_start=203
-  _globals['_CHATMESSAGE']._serialized_end=247
-  _globals['_GENERATEREQUEST']._serialized_start=250
-  _globals['_GENERATEREQUEST']._serialized_end=577
-  _globals['_MATERIAL']._serialized_start=579
-  _globals['_MATERIAL']._serialized_end=618
-  _globals['_GENERATERESPONSE']._serialized_start=621
-  _globals['_GENERATERESPONSE']._serialized_end=813
-  _globals['_ATTEMPT']._serialized_start=815
-  _globals['_ATTEMPT']._serialized_end=933
-  _globals['_GENERATESTREAMREQUEST']._serialized_start=935
-  _globals['_GENERATESTREAMREQUEST']._serialized_end=1019
-  _globals['_GENERATESTREAMRESPONSE']._serialized_start=1022
-  _globals['_GENERATESTREAMRESPONSE']._serialized_end=1188
-  _globals['_RESTART']._serialized_start=1190
-  _globals['_RESTART']._serialized_end=1231
-  _globals['_GENERATEIMAGEREQUEST']._serialized_start=1234
-  _globals['_GENERATEIMAGEREQUEST']._serialized_end=1372
-  _globals['_GENERATEIMAGERESPONSE']._serialized_start=1375
-  _globals['_GENERATEIMAGERESPONSE']._serialized_end=1543
-  _globals['_COMPOSESONGREQUEST']._serialized_start=1545
-  _globals['_COMPOSESONGREQUEST']._serialized_end=1634
-  _globals['_COMPOSESONGRESPONSE']._serialized_start=1637
-  _globals['_COMPOSESONGRESPONSE']._serialized_end=1774
-  _globals['_COMPOSEDSONG']._serialized_start=1777
-  _globals['_COMPOSEDSONG']._serialized_end=1926
-  _globals['_LISTMODELSREQUEST']._serialized_start=1928
-  _globals['_LISTMODELSREQUEST']._serialized_end=1947
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1949
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2065
-  _globals['_MODEL']._serialized_start=2068
-  _globals['_MODEL']._serialized_end=2338
-  _globals['_BREAKER']._serialized_start=2341
-  _globals['_BREAKER']._serialized_end=2653
-  _globals['_BREAKER_STATE']._serialized_start=2568
-  _globals['_BREAKER_STATE']._serialized_end=2653
-  _globals['_ROLE']._serialized_start=2655
-  _globals['_ROLE']._serialized_end=2691
-  _globals['_ORCHESTRATORSERVICE']._serialized_start=2694
-  _globals['_ORCHESTRATORSERVICE']._serialized_end=3262
+  _globals['_CHATMESSAGE']._serialized_start=237
+  _globals['_CHATMESSAGE']._serialized_end=281
+  _globals['_GENERATEREQUEST']._serialized_start=284
+  _globals['_GENERATEREQUEST']._serialized_end=611
+  _globals['_MATERIAL']._serialized_start=613
+  _globals['_MATERIAL']._serialized_end=652
+  _globals['_GENERATERESPONSE']._serialized_start=655
+  _globals['_GENERATERESPONSE']._serialized_end=847
+  _globals['_ATTEMPT']._serialized_start=849
+  _globals['_ATTEMPT']._serialized_end=967
+  _globals['_GENERATESTREAMREQUEST']._serialized_start=969
+  _globals['_GENERATESTREAMREQUEST']._serialized_end=1053
+  _globals['_GENERATESTREAMRESPONSE']._serialized_start=1056
+  _globals['_GENERATESTREAMRESPONSE']._serialized_end=1222
+  _globals['_RESTART']._serialized_start=1224
+  _globals['_RESTART']._serialized_end=1265
+  _globals['_GENERATEIMAGEREQUEST']._serialized_start=1268
+  _globals['_GENERATEIMAGEREQUEST']._serialized_end=1406
+  _globals['_GENERATEIMAGERESPONSE']._serialized_start=1409
+  _globals['_GENERATEIMAGERESPONSE']._serialized_end=1577
+  _globals['_COMPOSESONGREQUEST']._serialized_start=1579
+  _globals['_COMPOSESONGREQUEST']._serialized_end=1668
+  _globals['_COMPOSESONGRESPONSE']._serialized_start=1671
+  _globals['_COMPOSESONGRESPONSE']._serialized_end=1808
+  _globals['_COMPOSEDSONG']._serialized_start=1811
+  _globals['_COMPOSEDSONG']._serialized_end=1960
+  _globals['_REFLECTREQUEST']._serialized_start=1962
+  _globals['_REFLECTREQUEST']._serialized_end=2033
+  _globals['_REFLECTRESPONSE']._serialized_start=2035
+  _globals['_REFLECTRESPONSE']._serialized_end=2106
+  _globals['_INVENTARTISTREQUEST']._serialized_start=2108
+  _globals['_INVENTARTISTREQUEST']._serialized_end=2169
+  _globals['_INVENTARTISTRESPONSE']._serialized_start=2171
+  _globals['_INVENTARTISTRESPONSE']._serialized_end=2229
+  _globals['_LISTMODELSREQUEST']._serialized_start=2231
+  _globals['_LISTMODELSREQUEST']._serialized_end=2250
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2252
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2368
+  _globals['_MODEL']._serialized_start=2371
+  _globals['_MODEL']._serialized_end=2641
+  _globals['_BREAKER']._serialized_start=2644
+  _globals['_BREAKER']._serialized_end=2956
+  _globals['_BREAKER_STATE']._serialized_start=2871
+  _globals['_BREAKER_STATE']._serialized_end=2956
+  _globals['_ROLE']._serialized_start=2958
+  _globals['_ROLE']._serialized_end=2994
+  _globals['_ORCHESTRATORSERVICE']._serialized_start=2997
+  _globals['_ORCHESTRATORSERVICE']._serialized_end=3772
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aiartist.artist_db.v1 import life_pb2 as _life_pb2
 from aiartist.common.v1 import brief_pb2 as _brief_pb2
 from aiartist.common.v1 import progress_pb2 as _progress_pb2
 from collections import abc as _abc
@@ -522,6 +523,112 @@ class ComposedSong(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ComposedSong: _TypeAlias = ComposedSong  # noqa: Y015
+
+@_typing.final
+class ReflectRequest(_message.Message):
+    """See OrchestratorService.Reflect."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    run_id: _builtins.str
+    """Which run; its outcome is in artist_db. Required."""
+    artist_id: _builtins.str
+    """Whose. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        artist_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "request_id", b"request_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReflectRequest: _TypeAlias = ReflectRequest  # noqa: Y015
+
+@_typing.final
+class ReflectResponse(_message.Message):
+    """See OrchestratorService.Reflect."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def change(self) -> _life_pb2.PersonaChange:
+        """What became of it."""
+
+    def __init__(
+        self,
+        *,
+        change: _life_pb2.PersonaChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReflectResponse: _TypeAlias = ReflectResponse  # noqa: Y015
+
+@_typing.final
+class InventArtistRequest(_message.Message):
+    """See OrchestratorService.InventArtist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VACANCY_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes the call repeatable. Required."""
+    vacancy_id: _builtins.str
+    """Which vacancy. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        vacancy_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "vacancy_id", b"vacancy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InventArtistRequest: _TypeAlias = InventArtistRequest  # noqa: Y015
+
+@_typing.final
+class InventArtistResponse(_message.Message):
+    """See OrchestratorService.InventArtist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_ID_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    artist_id: _builtins.str
+    """The new artist; empty where none could be invented."""
+    failure: _builtins.str
+    """Why there is none; empty where there is one."""
+    def __init__(
+        self,
+        *,
+        artist_id: _builtins.str = ...,
+        failure: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist_id", b"artist_id", "failure", b"failure"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InventArtistResponse: _TypeAlias = InventArtistResponse  # noqa: Y015
 
 @_typing.final
 class ListModelsRequest(_message.Message):

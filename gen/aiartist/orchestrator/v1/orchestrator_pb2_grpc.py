@@ -63,6 +63,16 @@ class OrchestratorServiceStub:
                 request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongRequest.SerializeToString,
                 response_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongResponse.FromString,
                 _registered_method=True)
+        self.Reflect = channel.unary_unary(
+                '/aiartist.orchestrator.v1.OrchestratorService/Reflect',
+                request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ReflectRequest.SerializeToString,
+                response_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ReflectResponse.FromString,
+                _registered_method=True)
+        self.InventArtist = channel.unary_unary(
+                '/aiartist.orchestrator.v1.OrchestratorService/InventArtist',
+                request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.InventArtistRequest.SerializeToString,
+                response_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.InventArtistResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/aiartist.orchestrator.v1.OrchestratorService/ListModels',
                 request_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListModelsRequest.SerializeToString,
@@ -111,6 +121,24 @@ class OrchestratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reflect(self, request, context):
+        """Looks back on a run that is over: has the reflector role say what of the persona is to change, from facts in
+        artist_db. What comes of it is kept there (see `ArtistDbService.ProposeChange`); one reflection a run. Where the
+        evidence is thin, the artist does not evolve, or no model of the role has its key, nobody is asked, and
+        the answer is that nothing changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InventArtist(self, request, context):
+        """Has the scout role invent a persona for a vacancy of the roster, and fills it (see
+        `ArtistDbService.FillVacancy`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """The configured models and the roles that use them, in rank order.
         """
@@ -140,6 +168,16 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     servicer.ComposeSong,
                     request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongRequest.FromString,
                     response_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongResponse.SerializeToString,
+            ),
+            'Reflect': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reflect,
+                    request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ReflectRequest.FromString,
+                    response_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ReflectResponse.SerializeToString,
+            ),
+            'InventArtist': grpc.unary_unary_rpc_method_handler(
+                    servicer.InventArtist,
+                    request_deserializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.InventArtistRequest.FromString,
+                    response_serializer=aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.InventArtistResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -264,6 +302,60 @@ class OrchestratorService:
             '/aiartist.orchestrator.v1.OrchestratorService/ComposeSong',
             aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongRequest.SerializeToString,
             aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ComposeSongResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reflect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.orchestrator.v1.OrchestratorService/Reflect',
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ReflectRequest.SerializeToString,
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ReflectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InventArtist(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aiartist.orchestrator.v1.OrchestratorService/InventArtist',
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.InventArtistRequest.SerializeToString,
+            aiartist_dot_orchestrator_dot_v1_dot_orchestrator__pb2.InventArtistResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,16 @@ class OrchestratorServiceStub:
     """Has the models of a role draw one picture."""
     ComposeSong: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.ComposeSongRequest, _orchestrator_pb2.ComposeSongResponse]
     """Writes one song: a brief, kept in artist_db. Streams progress, then the result, once, last."""
+    Reflect: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ReflectRequest, _orchestrator_pb2.ReflectResponse]
+    """Looks back on a run that is over: has the reflector role say what of the persona is to change, from facts in
+    artist_db. What comes of it is kept there (see `ArtistDbService.ProposeChange`); one reflection a run. Where the
+    evidence is thin, the artist does not evolve, or no model of the role has its key, nobody is asked, and
+    the answer is that nothing changes.
+    """
+    InventArtist: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.InventArtistRequest, _orchestrator_pb2.InventArtistResponse]
+    """Has the scout role invent a persona for a vacancy of the roster, and fills it (see
+    `ArtistDbService.FillVacancy`).
+    """
     ListModels: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListModelsRequest, _orchestrator_pb2.ListModelsResponse]
     """The configured models and the roles that use them, in rank order."""
 
@@ -83,6 +93,28 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.ComposeSongRequest, _abc.AsyncIterator[_orchestrator_pb2.ComposeSongResponse]],
     ) -> _abc.AsyncIterator[_orchestrator_pb2.ComposeSongResponse]:
         """Writes one song: a brief, kept in artist_db. Streams progress, then the result, once, last."""
+
+    @_abc_1.abstractmethod
+    def Reflect(
+        self,
+        request: _orchestrator_pb2.ReflectRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.ReflectRequest, _abc.Awaitable[_orchestrator_pb2.ReflectResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.ReflectResponse]:
+        """Looks back on a run that is over: has the reflector role say what of the persona is to change, from facts in
+        artist_db. What comes of it is kept there (see `ArtistDbService.ProposeChange`); one reflection a run. Where the
+        evidence is thin, the artist does not evolve, or no model of the role has its key, nobody is asked, and
+        the answer is that nothing changes.
+        """
+
+    @_abc_1.abstractmethod
+    def InventArtist(
+        self,
+        request: _orchestrator_pb2.InventArtistRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.InventArtistRequest, _abc.Awaitable[_orchestrator_pb2.InventArtistResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.InventArtistResponse]:
+        """Has the scout role invent a persona for a vacancy of the roster, and fills it (see
+        `ArtistDbService.FillVacancy`).
+        """
 
     @_abc_1.abstractmethod
     def ListModels(

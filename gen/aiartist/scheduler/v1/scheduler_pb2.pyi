@@ -99,7 +99,7 @@ class _StageNameEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StageName.V
     STAGE_NAME_PUBLISH: _StageName.ValueType  # 6
     """Publishes the package and reads it back."""
     STAGE_NAME_REFLECT: _StageName.ValueType  # 7
-    """Learns from the outcome."""
+    """Learns from the outcome. Comes after the run has ended, and changes nothing about how it ended."""
 
 class StageName(_StageName, metaclass=_StageNameEnumTypeWrapper):
     """A step of a run."""
@@ -119,7 +119,7 @@ STAGE_NAME_PACKAGE: StageName.ValueType  # 5
 STAGE_NAME_PUBLISH: StageName.ValueType  # 6
 """Publishes the package and reads it back."""
 STAGE_NAME_REFLECT: StageName.ValueType  # 7
-"""Learns from the outcome."""
+"""Learns from the outcome. Comes after the run has ended, and changes nothing about how it ended."""
 Global___StageName: _TypeAlias = StageName  # noqa: Y015
 
 @_typing.final
