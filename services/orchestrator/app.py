@@ -10,11 +10,15 @@ from services.orchestrator.gateway.ledger import Ledger
 from services.orchestrator.gateway.teller import Teller
 from services.orchestrator.label import Label
 from services.orchestrator.models.models_file import read_catalog
+from services.orchestrator.reflection.past import Past
+from services.orchestrator.reflection.reflector import Reflector
+from services.orchestrator.scouting.scout import Scout
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.settings import Settings
 from services.orchestrator.song.composer import Composer
 from services.orchestrator.song.large import ROLE
 from services.orchestrator.songs import Studio
+from services.orchestrator.trends.trends import Trends
 from services.orchestrator.upstream import Upstreams
 
 
@@ -36,10 +40,14 @@ async def build(settings: Settings) -> App:
         metrics.watch(catalog, gateway.gate)
         songwriter = catalog.roles.get(ROLE)
         composer = Composer(gateway, catalog.ranked(songwriter) if songwriter else [])
-        studio = Studio(composer, Label(artist_db))
+        label, trends = Label(artist_db), Trends(artist_db, settings)
+        app.on_close(trends.close)
+        studio = Studio(composer, label, trends)
         app.on_close(studio.close)
+        scout = Scout(gateway, label)
+        app.on_close(scout.close)
         app.serve(
-            OrchestratorServicer(gateway, studio),
+            OrchestratorServicer(gateway, studio, Reflector(gateway, Past(artist_db)), scout),
             add_OrchestratorServiceServicer_to_server,
             orchestrator_pb2.DESCRIPTOR,
             port=settings.port,
@@ -47,6 +55,7 @@ async def build(settings: Settings) -> App:
         )
         app.spawn("leases of calls", ledger.renew())
         app.spawn("notices", notices.run())
+        app.spawn("charts", trends.run())
         if upstream.litellm is not None:
             # Calls wait for the import by themselves; readiness does not.
             app.spawn("import of litellm", upstream.litellm.watch_import())

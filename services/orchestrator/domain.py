@@ -138,6 +138,8 @@ class Answer:
     prompt_hash: str = ""
     replayed: bool = False
     picture: Picture | None = None
+    digest: str = ""
+    """Of the question that was answered: an answer that was recorded before may belong to another wording."""
 
     @property
     def cost_micro_usd(self) -> int:

@@ -3,7 +3,7 @@
 A breaker's `model` is its name in the models file; elsewhere `model` is what litellm calls it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import get_args
 
@@ -14,6 +14,7 @@ from services.chassis.metrics import REGISTRY
 from services.orchestrator.domain import DOWN, REFUSED, Attempt, Outcome
 from services.orchestrator.gateway.gate import Gate
 from services.orchestrator.models.catalog import Catalog, Model
+from services.orchestrator.trends.source import Outcome as TrendOutcome
 
 CALLS = Counter(
     "aiartist_orchestrator_model_calls",
@@ -70,6 +71,19 @@ OVER_BUDGET = Counter(
     ("role", "scope"),
     registry=REGISTRY,
 )
+TREND_FETCHES = Counter(
+    "aiartist_orchestrator_trend_fetches",
+    "Charts that were asked for, by source and how that ended.",
+    ("source", "outcome"),
+    registry=REGISTRY,
+)
+
+
+def initialise_trends(sources: Iterable[str]) -> None:
+    """Makes the series of these sources of charts."""
+    for source in sources:
+        for outcome in get_args(TrendOutcome):
+            TREND_FETCHES.labels(source, outcome)
 
 
 def initialise(catalog: Catalog) -> None:

@@ -13,7 +13,9 @@ from services.chassis.logs import mask_text
 from services.orchestrator.domain import Answer, Attempt, Piece, Restart
 from services.orchestrator.gateway.gateway import Gateway
 from services.orchestrator.models.catalog import Model
+from services.orchestrator.reflection.reflector import Reflector
 from services.orchestrator.requests import ask_of, drawing_of
+from services.orchestrator.scouting.scout import Scout
 from services.orchestrator.songs import Studio
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -26,11 +28,13 @@ _STATES = {
 
 
 class OrchestratorServicer(OrchestratorServiceServicer):
-    """Maps messages to the gateway and the studio; nothing more."""
+    """Maps messages to the gateway, the studio, the reflector and the scout; nothing more."""
 
-    def __init__(self, gateway: Gateway, studio: Studio) -> None:
+    def __init__(self, gateway: Gateway, studio: Studio, reflector: Reflector, scout: Scout) -> None:
         self._gateway = gateway
         self._studio = studio
+        self._reflector = reflector
+        self._scout = scout
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         return _answer(await self._gateway.ask(ask_of(request)))
@@ -68,6 +72,14 @@ class OrchestratorServicer(OrchestratorServiceServicer):
         async with aclosing(self._studio.compose(request)) as updates:
             async for update in updates:
                 yield update
+
+    async def Reflect(self, request: pb.ReflectRequest, context: Context) -> pb.ReflectResponse:
+        return await self._reflector.reflect(request)
+
+    async def InventArtist(
+        self, request: pb.InventArtistRequest, context: Context
+    ) -> pb.InventArtistResponse:
+        return await self._scout.invent(request)
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         catalog = self._gateway.catalog

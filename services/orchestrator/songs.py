@@ -14,12 +14,16 @@ from services.chassis.ids import derived_id, digest_of
 from services.orchestrator.domain import Answer
 from services.orchestrator.gateway.flights import Flights, Tell
 from services.orchestrator.label import Label, TitleTaken, singer_of
+from services.orchestrator.song.arms import arms_of
 from services.orchestrator.song.brief import Commission, Singer, Song
 from services.orchestrator.song.composer import Composer
 from services.orchestrator.song.dice import Dice
 from services.orchestrator.song.form import Kind
 from services.orchestrator.song.large import ROLE
+from services.orchestrator.song.text import bare_title
 from services.orchestrator.song.titles import another_title
+from services.orchestrator.trends.digest import NOTHING
+from services.orchestrator.trends.trends import Trends
 
 MAX_NOTE = 1_000
 KEEP_TRIES = 3
@@ -41,6 +45,7 @@ class Studio:
 
     composer: Composer
     label: Label
+    trends: Trends
     _flights: Flights[pb.ComposedSong, Progress] = field(default_factory=Flights)
 
     async def compose(self, request: pb.ComposeSongRequest) -> AsyncGenerator[pb.ComposeSongResponse, None]:
@@ -81,13 +86,19 @@ class Studio:
         self, request: pb.ComposeSongRequest, brief_id: str, digest: str, tell: Tell[Progress]
     ) -> artist_db_pb2.StoredBrief:
         artist = await self.label.artist(request.artist_id)
+        arms = arms_of(await self.label.arms(request.run_id, request.artist_id), artist.persona)
+        charts = await self.trends.digest(arms.persona) if arms.persona.trend_alignment else NOTHING
         commission = Commission(
             request_id=request.request_id,
             artist_id=request.artist_id,
             run_id=request.run_id,
-            singer=singer_of(artist.persona),
+            singer=singer_of(arms.persona),
             note=request.note.strip(),
             titles=tuple(await self.label.titles(request.artist_id)),
+            direction=arms.direction,
+            model=arms.model,
+            charts=charts,
+            charted=frozenset(filter(None, map(bare_title, charts.titles))),
         )
 
         def told(step: str, done: int, total: int) -> None:
@@ -104,6 +115,9 @@ class Studio:
                 brief=brief_of(song, commission),
                 model_uses=model_uses(written.answers),
                 request_digest=digest,
+                arms=arms.followed(written.model),
+                persona=arms.persona if arms.persona != artist.persona else None,
+                trends=written.charts,
             )
             try:
                 return await self.label.keep(stored)

@@ -250,7 +250,13 @@ def _replayed(question: Question, role: Role, known: Known) -> Answer:
 def _answered(walk: _Walk, end: Completion) -> Answer:
     last = walk.attempts[-1]
     return Answer(
-        end.text, last.model, last.usage, tuple(walk.attempts), walk.question.prompt_hash, picture=end.picture
+        end.text,
+        last.model,
+        last.usage,
+        tuple(walk.attempts),
+        walk.question.prompt_hash,
+        picture=end.picture,
+        digest=walk.question.digest,
     )
 
 

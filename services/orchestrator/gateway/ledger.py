@@ -238,7 +238,14 @@ def _known(call: pb.ModelCall) -> Known:
     attempt = Attempt(call.model, "ok", call.latency_ms, usage=usage)
     picture = Picture(call.image, media_type_of(call.image) or "") if call.image else None
     answer = Answer(
-        call.answer, call.model, usage, (attempt,), call.prompt_hash, replayed=True, picture=picture
+        call.answer,
+        call.model,
+        usage,
+        (attempt,),
+        call.prompt_hash,
+        replayed=True,
+        picture=picture,
+        digest=call.request_digest,
     )
     return Known(answer, call.request_digest, call.attempt)
 

@@ -20,6 +20,8 @@ _SHOWN_PROBLEMS = 8
 _MOST_STARTS = 20
 """Places in an answer where a JSON value is looked for."""
 PATTERN_TIMEOUT_S = 0.1
+_MOST_EXACT = 2**53
+"""Up to here every whole number is one that a float holds."""
 
 
 class BadJson(Exception):
@@ -86,10 +88,11 @@ def _find_value(text: str) -> Any:
 
 
 def _finite(text: str) -> float:
+    """A number; `90.0` is a whole one, as it is for schemas: who asked for an integer gets one."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is no number in JSON")
-    return number
+    return int(number) if number.is_integer() and abs(number) <= _MOST_EXACT else number
 
 
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)

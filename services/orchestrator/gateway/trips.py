@@ -12,6 +12,7 @@ from services.orchestrator.gateway.structured import BadJson, parse
 from services.orchestrator.models.catalog import Model, Role
 from services.orchestrator.models.prices import estimated_tokens
 from services.orchestrator.upstream import Call, Heard, ImageCall, Upstream
+from services.orchestrator.upstream.common import whole_characters
 
 
 class BadJsonAnswer(UpstreamError):
@@ -76,7 +77,9 @@ class ChatTrip:
         if schema is None:
             return completion
         try:
-            return Completion(_canonical(parse(completion.text, schema)), completion.usage)
+            # JSON may write halves of characters as `\ud800`, which no record holds.
+            answer = whole_characters(_canonical(parse(completion.text, schema)))
+            return Completion(answer, completion.usage)
         except BadJson as error:
             raise BadJsonAnswer(completion, str(error)) from error
 

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from aiartist.artist_db.v1.trend_pb2 import TrendUse
 from services.orchestrator.domain import Answer
 from services.orchestrator.song.form import Kind
+from services.orchestrator.song.text import bare_title
+from services.orchestrator.trends.digest import NOTHING, Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,23 @@ class Commission:
     note: str
     titles: tuple[str, ...]
     """Of the artist's songs so far, newest first."""
+    direction: str = ""
+    """What the label wants of this song; empty: nothing."""
+    model: str = ""
+    """Which model is asked first, by name; empty: as they are ranked."""
+    charts: Digest = NOTHING
+    """What listeners play now, as far as the song is to follow it."""
+    charted: frozenset[str] = frozenset()
+    """The titles in these charts, as `bare_title` has them."""
 
     def title_taken(self, title: str) -> bool:
-        """True where the artist has a song of this title, in whatever case."""
-        return title.casefold().strip() in {known.casefold().strip() for known in self.titles}
+        """True where the artist has a song of this title, in whatever case, or a chart that is followed."""
+        known = {known.casefold().strip() for known in self.titles}
+        return title.casefold().strip() in known or self.title_charted(title)
+
+    def title_charted(self, title: str) -> bool:
+        """True where a song of this title is in the charts that are followed."""
+        return bare_title(title) in self.charted
 
 
 @dataclass(slots=True)
@@ -84,6 +100,10 @@ class Written:
 
     song: Song
     answers: list[Answer] = field(default_factory=list)
+    model: str = ""
+    """Who wrote it alone, by name in the models file; empty: an earlier try had lines of another model."""
+    charts: tuple[TrendUse, ...] = ()
+    """What it was shown of charts."""
 
 
 class Unwritable(Exception):

@@ -23,10 +23,11 @@ class Composer:
     async def compose(self, commission: Commission, told: Told) -> Written:
         """A song by the first model that manages one; ModelsExhausted where none does."""
         attempts: list[Attempt] = []
-        for model in self._models:
+        # Sorting keeps their ranks; a name that is none of theirs changes nothing.
+        for model in sorted(self._models, key=lambda model: model.name != commission.model):
             write = write_large if model.plan == "large" else write_small
             try:
-                return await write(self._asker, model.name, commission, told)
+                written = await write(self._asker, model.name, commission, told)
             except ModelsExhausted as error:
                 attempts += error.attempts
             except Unwritable as error:
@@ -34,4 +35,8 @@ class Composer:
                     "a song could not be made of the answers", model=model.litellm_model, detail=str(error)
                 )
                 attempts.append(Attempt(model.litellm_model, "bad_json", 0, str(error)))
+            else:
+                if all(answer.model == model.litellm_model for answer in written.answers):
+                    written.model = model.name
+                return written
         raise self._asker.exhausted(ROLE, attempts)

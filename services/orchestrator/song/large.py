@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from aiartist.artist_db.v1.trend_pb2 import TrendUse
 from services.chassis.genres import spoken
 from services.chassis.titles import faults, repaired
 from services.orchestrator.domain import Answer, Ask, Attempt, Message
@@ -79,11 +80,13 @@ async def write_large(asker: Asker, model: str, commission: Commission, told: To
     """A song by one model; Unwritable where its second answer still breaks the brief."""
     prompt = _prompt(commission)
     told("writing", 0, 2)
-    first = await asker.ask(_ask(commission, model, 1, prompt.messages, prompt.hash))
+    ask = _ask(commission, model, 1, prompt.messages, prompt.hash)
+    first = await asker.ask(ask)
     told("checking", 1, 2)
+    charts = _charts_shown(commission, ask, first)
     song, problems = _song_of(first.text, commission)
     if not problems:
-        return Written(song, [first])
+        return Written(song, [first], charts=charts)
     told("mending", 1, 2)
     repair = render("song_repair", problems=problems)
     messages = (*prompt.messages, Message("assistant", first.text), *repair.messages)
@@ -91,7 +94,24 @@ async def write_large(asker: Asker, model: str, commission: Commission, told: To
     song, problems = _song_of(second.text, commission)
     if problems:
         raise Unwritable(problems)
-    return Written(song, [first, second])
+    return Written(song, [first, second], charts=charts)
+
+
+def _charts_shown(commission: Commission, ask: Ask, answer: Answer) -> tuple[TrendUse, ...]:
+    """What the answer's model was shown of charts.
+
+    A repeat takes the answer that was paid before, and charts may have moved on since: then nobody knows any
+    more which snapshots it was shown, and none is named.
+    """
+    uses = tuple(commission.charts.uses) if commission.charts.lines else ()
+    if answer.digest == ask.digest:
+        return uses
+    return tuple(
+        TrendUse(
+            source=use.source, country=use.country, genre=use.genre, items=use.items, alignment=use.alignment
+        )
+        for use in uses
+    )
 
 
 def _ask(commission: Commission, model: str, number: int, messages: tuple[Message, ...], hash: str) -> Ask:
@@ -134,7 +154,17 @@ def _prompt(commission: Commission) -> Prompt:
         banned=singer.banned,
         titles=commission.titles,
         note=commission.note,
+        direction=commission.direction,
+        charts=commission.charts.lines,
+        alignment=f"{commission.charts.alignment:g}",
+        follow=_how_far(commission.charts.alignment),
     )
+
+
+def _how_far(alignment: float) -> str:
+    """An artist's `trend_alignment` in words."""
+    steps = ((0.25, "hardly, a trace of it"), (0.5, "a little"), (0.75, "clearly"))
+    return next((words for below, words in steps if alignment < below), "closely")
 
 
 def _song_of(text: str, commission: Commission) -> tuple[Song, list[str]]:
@@ -203,6 +233,8 @@ def problems_of(song: Song, commission: Commission) -> list[str]:
 def _title_problems(title: str, commission: Commission) -> list[str]:
     if not 1 <= len(title.split()) <= 5 or len(title) > 80:
         return [f"the title {title!r} must have 1 to 5 words"]
+    if commission.title_charted(title):
+        return [f"the title {title!r} is that of a song in the charts; give this one another title"]
     if commission.title_taken(title):
         return [f"the artist has a song called {title!r} already; give this one another title"]
     return [f"the title {title!r} is not one that stores take: {fault.text}" for fault in faults(title)]

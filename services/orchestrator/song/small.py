@@ -104,11 +104,12 @@ async def write_small(asker: Asker, model: str, commission: Commission, told: To
 def _open_desk(asker: Asker, model: str, commission: Commission, told: Told, dice: Dice) -> _Desk:
     singer = commission.singer
     theme, mood = dice.choice("theme", singer.themes), dice.choice("mood", singer.moods)
-    pictures = pictures_for(f"{commission.note} {theme} {mood}", dice, PICTURES)
-    if commission.note:
-        pictures = [commission.note[:80], *pictures[:-1]]
+    # All that it can do with a wish or a direction: look at it, and prefer lines with its words.
+    wishes = [wish for wish in (commission.note, commission.direction) if wish]
+    pictures = pictures_for(" ".join([*wishes, theme, mood]), dice, PICTURES)
+    pictures = [*(wish[:80] for wish in wishes), *pictures][:PICTURES]
     taste = Taste(
-        about=stems(words_of(f"{theme} {commission.note}"))
+        about=stems(words_of(" ".join([theme, *wishes])))
         - stems(word_set("the a an of in on and to for with")),
         banned=singer.banned,
         point_of_view=singer.point_of_view,

@@ -1,7 +1,10 @@
 """Lines out of whatever a model wrote, and the words of a line."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
+
+from services.chassis.titles import repaired
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "…": " ", "—": ", ", "–": ", "})
@@ -107,6 +110,12 @@ def title_case(text: str) -> str:
         word if word in _TITLE_SMALL and 0 < place < last else word[:1].upper() + word[1:]
         for place, word in enumerate(words)
     )
+
+
+def bare_title(title: str) -> str:
+    """A title without case, accents, punctuation, added guests and versions: what is left tells it apart."""
+    plain = unicodedata.normalize("NFKD", repaired(title, "")).casefold()
+    return "".join(sign for sign in plain if sign.isalnum())
 
 
 def has_banned(text: str, banned: Iterable[str]) -> str:

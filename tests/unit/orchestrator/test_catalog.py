@@ -10,8 +10,8 @@ from services.orchestrator.models.catalog import Catalog
 from services.orchestrator.models.models_file import read_catalog
 from services.orchestrator.settings import Settings
 
-WRITERS = ("songwriter", "reflector")
-READERS_OF_CODE = ("analyst", "engineer")
+WRITERS = ("songwriter",)
+JUDGES = ("reflector", "scout", "analyst", "engineer")
 PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai")
 
 
@@ -32,9 +32,9 @@ def test_without_keys_every_role_that_writes_has_the_local_model_alone(tmp_path:
     assert catalog.models["openai"].unavailable_reason == "OPENAI_API_KEY is not set"
 
 
-def test_code_is_read_by_large_models_only(tmp_path: Path) -> None:
+def test_what_answers_are_acted_on_is_asked_of_large_models_only(tmp_path: Path) -> None:
     without, having = read_catalog(settings(tmp_path)), settings(tmp_path, openai_api_key=SecretStr("k" * 20))
-    for role in READERS_OF_CODE:
+    for role in JUDGES:
         assert without.ranked(without.roles[role]) == []
         catalog = read_catalog(having)
         assert [model.name for model in catalog.ranked(catalog.roles[role])] == ["openai"]

@@ -77,6 +77,11 @@ def test_an_answer_without_a_bottom_is_no_answer(text: str) -> None:
         parse(text, {})
 
 
+def test_a_whole_number_with_a_point_is_a_whole_number() -> None:
+    value = parse('{"bpm": 90.0, "share": 0.5, "much": 1e300}', {"properties": {"bpm": {"type": "integer"}}})
+    assert [type(value[name]) for name in ("bpm", "share", "much")] == [int, float, float]
+
+
 def test_an_expression_that_takes_for_ever_is_given_up() -> None:
     with pytest.raises(BadJson, match="does not match"):
         parse(json.dumps("a" * 40 + "!"), {"type": "string", "pattern": "^(a|a)+$"})

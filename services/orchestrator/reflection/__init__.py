@@ -1,0 +1,1 @@
+"""Looks back on runs: what of a persona is to change."""

@@ -1,0 +1,1 @@
+"""What listeners play now: charts from outside."""
