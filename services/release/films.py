@@ -153,7 +153,7 @@ class FilmMaker:
         film = db.StoredFilm(id=film_id, take_id=take.id, run_id=request.run_id, request_digest=digest)
         if self._formats:
             brief = await self._records.brief(take.brief_id)
-            persona = await self._records.persona(brief.artist_id, brief.persona_version)
+            persona = await self._records.persona_of(brief)
             with storage_errors(str(self._scratch)), workspace(self._scratch, film_id) as folder:
                 order = jobs.Take(
                     master=folder / "master.flac",
@@ -161,6 +161,7 @@ class FilmMaker:
                     persona=persona.SerializeToString(deterministic=True),
                     provider=take.provider,
                     label=self._label,
+                    motif=take.cover_style,
                 )
                 await self._make(film, take, brief, order, folder, report)
         kept = await self._films.save(request.request_id, film)

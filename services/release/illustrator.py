@@ -1,5 +1,6 @@
 """Asks the orchestrator's image models for the picture of a cover."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,17 @@ _RULES = (
     "Square album cover artwork that fills the whole picture, without a frame or border. "
     "No text, no letters, no numbers, no logo, no watermark, no web address. No real person."
 )
+STYLES: Mapping[str, str] = {
+    "horizon": "a wide landscape with a low sun over a clean horizon line, in flat bands of colour",
+    "contours": "layered contour lines like a topographic map cut out of paper",
+    "facets": "sharp triangular facets of light, like cut crystal",
+    "rings": "concentric rings and ripples around one centre",
+    "silk": "long flowing strands, like silk in the wind",
+    "halftone": "bold halftone dots of a screen print, few colours",
+    "tiles": "a grid of geometric tiles in the manner of the Bauhaus",
+    "orbs": "soft glowing orbs of light in haze, out of focus",
+}
+"""The motifs of covers, in words for an image model."""
 _log = get_logger("release.illustrator")
 ASKED = Counter(
     "aiartist_release_cover_pictures",
@@ -51,15 +63,17 @@ class Illustrator:
     def __init__(self, stub: "OrchestratorServiceStub") -> None:
         self._orchestrator = stub
 
-    async def draw(self, brief: db.StoredBrief) -> Picture | None:
-        """The brief's picture, the same one and paid once for all of its takes.
+    async def draw(self, brief: db.StoredBrief, style: str = "") -> Picture | None:
+        """The brief's picture, the same one and paid once for all of its takes; `style`: one of `STYLES`.
 
         None where no image model is set up or none draws it: a song never waits for its cover.
         """
+        wanted = brief.brief.cover_prompt or brief.brief.theme
+        look = f"Style: {STYLES[style]}.\n\n" if style in STYLES else ""
         request = orchestrator_pb2.GenerateImageRequest(
             request_id=derived_id("pic", brief.id),
             role=ROLE,
-            prompt=f"{_RULES}\n\n{brief.brief.cover_prompt or brief.brief.theme}"[:_MOST_PROMPT],
+            prompt=f"{_RULES}\n\n{look}{wanted}"[:_MOST_PROMPT],
             width=_SIDE,
             height=_SIDE,
             artist_id=brief.artist_id,

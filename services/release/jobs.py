@@ -57,6 +57,8 @@ class Presented:
 
     pictured: bool
     """True where it shows what an image model drew."""
+    motif: str
+    """What is drawn on it; `picture` where an image model drew."""
     problem: str
     """Why it does not show the model's picture that there is."""
 
@@ -141,18 +143,24 @@ def render(
 
 
 def present(
-    report: Report, master: Path, brief: bytes, persona: bytes, picture: bytes | None, into: Presentation
+    report: Report,
+    master: Path,
+    brief: bytes,
+    persona: bytes,
+    picture: bytes | None,
+    motif: str,
+    into: Presentation,
 ) -> Presented:
-    """Writes what people judge a take by. OSError where the disk refuses."""
+    """Writes what people judge a take by; `motif`: as in `draw_cover`. OSError where the disk refuses."""
     from services.release.presentation import encode_preview, pictures
 
     report("preview", 0, 2)
     into.preview.write_bytes(encode_preview(master))
     report("cover", 1, 2)
-    made = pictures(brief, persona, picture)
+    made = pictures(brief, persona, picture, motif)
     into.cover.write_bytes(made.cover)
     into.thumbnail.write_bytes(made.thumbnail)
-    return Presented(made.pictured, made.problem)
+    return Presented(made.pictured, made.motif, made.problem)
 
 
 def build(
@@ -173,7 +181,10 @@ def build(
     if cover is None:
         artwork = draw_cover(persona, brief.brief)
     else:
-        artwork = describe_cover(persona, brief.brief, cover.read_bytes(), pictured=bool(take.cover_model))
+        pictured = bool(take.cover_model)
+        artwork = describe_cover(
+            persona, brief.brief, cover.read_bytes(), take.cover_style, pictured=pictured
+        )
     report("package", 1, 3)
     parts = Ingredients(
         release_id=order.release_id,

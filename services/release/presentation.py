@@ -51,22 +51,26 @@ class Pictures:
     thumbnail: bytes
     pictured: bool
     """True where it shows what an image model drew."""
+    motif: str
+    """What is drawn on it; `picture` where an image model drew."""
     problem: str = ""
     """Why it does not show the model's picture that there is."""
 
 
 @lru_cache(_COVERS_KEPT)
-def pictures(brief: bytes, persona: bytes, picture: bytes | None = None) -> Pictures:
+def pictures(brief: bytes, persona: bytes, picture: bytes | None = None, motif: str = "") -> Pictures:
     """A song's cover, kept for the next take of the same brief.
 
     `brief` and `persona` are serialised messages.
     With an image model's `picture`, the cover is made of that; where none can be, it is drawn as without.
+    `motif`: as in `draw_cover`.
     """
     singer, song = persona_pb2.Persona.FromString(persona), brief_pb2.Brief.FromString(brief)
     problem = ""
     try:
-        drawn = draw_cover(singer, song, picture)
+        drawn = draw_cover(singer, song, picture, motif)
     except UnusablePicture as error:
         problem = str(error)
-        drawn = draw_cover(singer, song)
-    return Pictures(drawn.jpeg, draw_thumbnail(drawn.jpeg), drawn.motif == PICTURE, problem)
+        drawn = draw_cover(singer, song, motif=motif)
+    thumbnail = draw_thumbnail(drawn.jpeg)
+    return Pictures(drawn.jpeg, thumbnail, drawn.motif == PICTURE, drawn.motif, problem)

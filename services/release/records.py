@@ -84,8 +84,14 @@ class Records:
         )
         return response.brief
 
+    async def persona_of(self, brief: db.StoredBrief) -> persona_pb2.Persona:
+        """Whom a brief was written for: with the fields that an experiment changed for its run."""
+        if brief.HasField("persona"):
+            return brief.persona
+        return await self.persona(brief.artist_id, brief.persona_version)
+
     async def persona(self, artist_id: str, version: int) -> persona_pb2.Persona:
-        """The persona that a brief was written for, whatever has become of the artist since."""
+        """One version of an artist's persona, whatever has become of the artist since."""
         token = ""
         while True:
             response = await self._db.ListPersonaVersions(

@@ -78,7 +78,7 @@ class Packager:
         brief = await self._records.brief(take.brief_id)
         if broken := faults(brief.brief.title):
             raise UnfitTitle(brief.id, brief.brief.title, broken)
-        persona = await self._records.persona(brief.artist_id, brief.persona_version)
+        persona = await self._records.persona_of(brief)
         film = await self._films.of_take(take.id)
         # Last of all that may refuse: what is given out is never given out again.
         isrc, upc = await self._records.codes(release_id)

@@ -15,11 +15,12 @@ from services.chassis.ids import derived_id, digest_of
 from services.chassis.logs import get_logger
 from services.chassis.metrics import REGISTRY
 from services.release import jobs, metrics
+from services.release.arms import cover_style_of, provider_of
 from services.release.artifacts import ArtifactStore
 from services.release.catalogue import Catalogue
 from services.release.content import content_digest
 from services.release.errors import CorruptArtifact, storage_errors
-from services.release.illustrator import Illustrator
+from services.release.illustrator import STYLES, Illustrator
 from services.release.package.layout import FLAC, JPEG
 from services.release.pool import WorkerPool
 from services.release.providers.desk import Desk
@@ -52,6 +53,7 @@ class _Shown:
     cover: audio_pb2.Artifact | None = None
     thumbnail: audio_pb2.Artifact | None = None
     cover_model: str = ""
+    cover_style: str = ""
 
 
 class TakeProducer:
@@ -93,7 +95,7 @@ class TakeProducer:
         if known is not None:
             return same_request(request.request_id, known, digest)
         brief = await self._records.brief(request.brief_id)
-        persona = await self._records.persona(brief.artist_id, brief.persona_version)
+        persona = await self._records.persona_of(brief)
         order = _order(request, digest, take_id, brief)
         failed = await self._records.failed_reviews(request.run_id, brief.id)
         with storage_errors(str(self._scratch)), workspace(self._scratch, take_id) as folder:
@@ -133,6 +135,7 @@ class TakeProducer:
             cover=shown.cover,
             thumbnail=shown.thumbnail,
             cover_model=shown.cover_model,
+            cover_style=shown.cover_style,
         )
         kept = await self._records.save_take(request.request_id, take)
         PRODUCED.labels("passed" if review.passed else "failed").inc()
@@ -161,11 +164,12 @@ class TakeProducer:
         report: Report,
     ) -> _Shown:
         report("asking for a picture", 0, 0)
-        picture = await self._illustrator.draw(brief)
+        style = cover_style_of(brief)
+        picture = await self._illustrator.draw(brief, style)
         made = jobs.Presentation(folder / "preview.mp3", folder / "cover.jpg", folder / "thumbnail.jpg")
         song, look = (message.SerializeToString(deterministic=True) for message in (brief.brief, persona))
         data = picture.data if picture else None
-        presented = await self._pool.run(report, jobs.present, master, song, look, data, made)
+        presented = await self._pool.run(report, jobs.present, master, song, look, data, style, made)
         if presented.problem:
             self._illustrator.unusable(brief, presented.problem)
         preview, cover, thumbnail = [
@@ -173,7 +177,9 @@ class TakeProducer:
             for file, media_type in ((made.preview, _MPEG), (made.cover, JPEG), (made.thumbnail, JPEG))
         ]
         model = picture.model if picture and presented.pictured else ""
-        return _Shown(preview, cover, thumbnail, model)
+        # Of what an image model drew, it is known only what it was asked for.
+        drawn = style if presented.pictured and style in STYLES else presented.motif
+        return _Shown(preview, cover, thumbnail, model, drawn)
 
 
 def _order(
@@ -188,4 +194,5 @@ def _order(
         brief=brief.brief,
         note=request.note,
         seed=take_seed(brief.brief.seed, request.take_number),
+        provider=provider_of(brief),
     )

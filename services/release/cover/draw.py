@@ -47,13 +47,15 @@ class Cover:
     """The same for the name."""
 
 
-def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief, picture: bytes | None = None) -> Cover:
+def draw_cover(
+    persona: persona_pb2.Persona, brief: brief_pb2.Brief, picture: bytes | None = None, motif: str = ""
+) -> Cover:
     """Draws the cover of a song. Up to two seconds of one core.
 
-    `picture` is an image model's, as a file; without one, the artist's motif is drawn. Raises
-    `UnusablePicture` where no cover can be made of it.
+    `picture` is an image model's, as a file; without one, `motif` is drawn, or the artist's where it is none.
+    Raises `UnusablePicture` where no cover can be made of it.
     """
-    chosen, lettering = _design(persona, brief, pictured=picture is not None)
+    chosen, lettering = _design(persona, brief, motif, pictured=picture is not None)
     rng = np.random.default_rng(chosen.seed)
     if picture is None:
         canvas = MOTIFS[chosen.motif](rng, chosen.palette, quiet_rows(lettering))
@@ -73,10 +75,15 @@ def draw_cover(persona: persona_pb2.Persona, brief: brief_pb2.Brief, picture: by
 
 
 def describe_cover(
-    persona: persona_pb2.Persona, brief: brief_pb2.Brief, jpeg: bytes, *, pictured: bool = False
+    persona: persona_pb2.Persona,
+    brief: brief_pb2.Brief,
+    jpeg: bytes,
+    motif: str = "",
+    *,
+    pictured: bool = False,
 ) -> Cover:
     """A cover that was drawn before, with how it was made; draws nothing."""
-    return _cover(jpeg, *_design(persona, brief, pictured=pictured))
+    return _cover(jpeg, *_design(persona, brief, motif, pictured=pictured))
 
 
 def draw_thumbnail(jpeg: bytes) -> bytes:
@@ -87,9 +94,9 @@ def draw_thumbnail(jpeg: bytes) -> bytes:
 
 
 def _design(
-    persona: persona_pb2.Persona, brief: brief_pb2.Brief, *, pictured: bool
+    persona: persona_pb2.Persona, brief: brief_pb2.Brief, motif: str, *, pictured: bool
 ) -> tuple[Identity, Lettering]:
-    chosen = identity(persona, brief)
+    chosen = identity(persona, brief, motif)
     if pictured:
         chosen = replace(chosen, motif=PICTURE)
     return chosen, set_type(brief.title, persona.name, chosen.typeface, chosen.layout)

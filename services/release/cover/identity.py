@@ -75,12 +75,15 @@ class Identity:
     """From which the motif's parameters follow."""
 
 
-def identity(persona: persona_pb2.Persona, brief: brief_pb2.Brief) -> Identity:
-    """The artist chooses motif, typeface, layout and colours; the song their order and the parameters."""
+def identity(persona: persona_pb2.Persona, brief: brief_pb2.Brief, motif: str = "") -> Identity:
+    """The artist chooses motif, typeface, layout and colours; the song their order and the parameters.
+
+    `motif` goes before the artist's, where it is one of `MOTIFS`.
+    """
     artist = _number("artist", persona.name)
     song = _number("song", persona.name, brief.title, str(brief.seed))
     return Identity(
-        motif=_motif(persona.visual.motif, artist),
+        motif=motif if motif in MOTIFS else _motif(persona.visual.motif, artist),
         typeface=TYPEFACES[artist // 97 % len(TYPEFACES)],
         layout=LAYOUTS[artist // 1009 % len(LAYOUTS)],
         palette=_palette(tuple(persona.visual.palette), artist, song),

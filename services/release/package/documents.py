@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.release.package import older
 from services.release.package.codes import is_ean, is_isrc
-from services.release.package.layout import SCHEMA_VERSION, media_types
+from services.release.package.layout import SCHEMA_VERSION, canonical_json, media_types
 from services.release.package.older import CheckFacts, Count, Document, Name, Sha256
 
 Maker = Literal["language_model", "music_model", "image_model", "algorithm", "none"]
@@ -159,6 +159,27 @@ class FilmFacts(Document):
     clips: list[ClipFacts]
 
 
+class ArmFacts(Document):
+    """An experiment that the run took part in."""
+
+    experiment_id: Name
+    arm: Name
+    followed: bool
+    """False where the run could not do as the arm wants."""
+
+
+class ChartFacts(Document):
+    """A chart that the songwriter was shown."""
+
+    snapshot_id: str
+    """Empty: one of an earlier try, and nobody knows which."""
+    source: Name
+    country: str
+    genre: str
+    items: Count
+    alignment: float
+
+
 class Provenance(older.Provenance):
     """provenance.json: how the release came to be. Its times are those of the stored records."""
 
@@ -168,6 +189,15 @@ class Provenance(older.Provenance):
     explicit_words: list[str]
     """Those that need a parental advisory."""
     film: FilmFacts | None
+    experiments: list[ArmFacts] = Field(default_factory=list)
+    charts: list[ChartFacts] = Field(default_factory=list)
+
+    def to_json(self) -> bytes:
+        """As it stands in a package: without experiments and charts where there are none, as ever."""
+        told = self.model_dump(mode="json")
+        return canonical_json(
+            {name: value for name, value in told.items() if value or name not in ("experiments", "charts")}
+        )
 
     def costs(self) -> int:
         """What all models and the music provider were paid, in millionths of a US dollar."""

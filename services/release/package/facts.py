@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from aiartist.artist_db.v1 import artist_db_pb2 as db
 from aiartist.common.v1 import audio_pb2, brief_pb2, decision_pb2
 from services.chassis.advisory import strong_words
+from services.release.arms import follows
 from services.release.cover import Cover
 from services.release.package import documents as doc
 from services.release.package import layout, older
@@ -143,6 +144,21 @@ def _provenance(parts: Ingredients, *, pcm_md5: str) -> doc.Provenance:
         ),
         explicit_words=_strong_words(brief.brief),
         film=_film(parts.film) if parts.film is not None else None,
+        experiments=[
+            doc.ArmFacts(experiment_id=arm.experiment_id, arm=arm.arm, followed=follows(arm, take))
+            for arm in brief.arms
+        ],
+        charts=[
+            doc.ChartFacts(
+                snapshot_id=use.snapshot_id,
+                source=use.source,
+                country=use.country,
+                genre=use.genre,
+                items=use.items,
+                alignment=use.alignment,
+            )
+            for use in brief.trends
+        ],
     )
 
 

@@ -123,9 +123,9 @@ class Desk:
         """The order's take by the first provider that delivers one; files come and go in `folder`.
 
         `failed`: how many takes of the brief by which provider failed their review; those with the fewest
-        are tried first. ProvidersExhausted where none delivers, RemoteError with ERROR_REASON_BUDGET_SPENT
-        where money alone is what they lack. What `finish` raises, what the disk says, and artist_db's errors
-        end it at once: they are no provider's fault.
+        are tried first, behind the one that the order names. ProvidersExhausted where none delivers,
+        RemoteError with ERROR_REASON_BUDGET_SPENT where money alone is what they lack. What `finish` raises,
+        what the disk says, and artist_db's errors end it at once: they are no provider's fault.
         """
         work = _Work(order, folder, finish, report)
         for entry, place in await self._ranked(order, failed):
@@ -156,15 +156,18 @@ class Desk:
                 await entry.remote.close()
 
     async def _ranked(self, order: Order, failed: Counter[str]) -> list[tuple[Entry, Place | None]]:
-        """First whoever is at work on this very take: its song may be paid. Then those who failed least."""
+        """First whoever is at work on this very take: its song may be paid. Then whom the order names. Then
+        those who failed least.
+        """
         found = [
             (entry, None if entry.remote is None else await self._ledger.find(order, entry.remote))
             for entry in self.entries
         ]
 
-        def rank(each: tuple[Entry, Place | None]) -> tuple[bool, int]:
+        def rank(each: tuple[Entry, Place | None]) -> tuple[bool, bool, int]:
             entry, place = each
-            return (place is None or place.ticket is None, failed[entry.name])
+            # An experiment that left its provider for failing would never learn how often it fails.
+            return (place is None or place.ticket is None, entry.name != order.provider, failed[entry.name])
 
         return sorted(found, key=rank)
 

@@ -62,6 +62,8 @@ class Order:
     """A wish for this take, in words; empty: none."""
     seed: int
     """0 to 2^63 - 1; another take has another one."""
+    provider: str = ""
+    """Who is asked first, whoever failed before; empty, or none of the list: as they are ranked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Take:
     persona: bytes
     provider: str
     label: str
+    motif: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +68,4 @@ def film(
 def _song(take: Take) -> "Song":
     from services.release.video.render import Song
 
-    return Song(take.master, take.brief, take.persona, take.provider, take.label)
+    return Song(take.master, take.brief, take.persona, take.provider, take.label, take.motif)

@@ -40,14 +40,14 @@ class Art:
 
 
 def paint_art(
-    persona: persona_pb2.Persona, brief: brief_pb2.Brief, cover: bytes, *, photographed: bool
+    persona: persona_pb2.Persona, brief: brief_pb2.Brief, cover: bytes, motif: str, *, photographed: bool
 ) -> Art:
     """Plates and cover; up to five seconds of one core.
 
     `photographed`: an image model drew the cover, so the plates are made of it, out of focus; else the
-    cover's motif is drawn again, without letters and from the same seed.
+    cover's `motif` is drawn again, without letters and from the same seed; the artist's, where it is none.
     """
-    look = identity(persona, brief)
+    look = identity(persona, brief, motif)
     with Image.open(BytesIO(cover), formats=["JPEG"]) as picture:
         full = picture.convert("RGB")
     count = _needed(brief)

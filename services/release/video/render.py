@@ -39,13 +39,15 @@ class Song:
     """The music provider that made the take."""
     label: str
     """The label's name."""
+    motif: str = ""
+    """What its cover is drawn with; empty: the artist's own motif."""
 
 
 def prepare(song: Song, cover: Path | None, folder: Path, *, photographed: bool) -> None:
     """Draws what all formats show and leaves it in the folder. OSError where the disk refuses."""
     persona, brief = _persona(song), _brief(song)
     jpeg = draw_cover(persona, brief).jpeg if cover is None else cover.read_bytes()
-    art = paint_art(persona, brief, jpeg, photographed=photographed)
+    art = paint_art(persona, brief, jpeg, song.motif, photographed=photographed)
     save_plates(art.plates, folder / _PLATES)
     art.cover.save(folder / _COVER)
 
@@ -76,7 +78,7 @@ def film(
     report("listening", 0, 0)
     sound, times = times_of(song)
     brief, persona = _brief(song), _persona(song)
-    look = identity(persona, brief)
+    look = identity(persona, brief, song.motif)
     with Image.open(folder / _COVER, formats=["BMP"]) as picture:
         cover = picture.convert("RGB")
     plates = load_plates(folder / _PLATES)

@@ -87,7 +87,7 @@ def test_presenting_again_writes_the_same_bytes(tmp_path: Path) -> None:
     for number in (1, 2):
         presentation.pictures.cache_clear()
         into = jobs.Presentation(*(tmp_path / f"{name}{number}" for name in ("preview", "cover", "thumb")))
-        jobs.present(quiet, master, BRIEF, PERSONA, None, into)
+        jobs.present(quiet, master, BRIEF, PERSONA, None, "", into)
         made.append([path.read_bytes() for path in (into.preview, into.cover, into.thumbnail)])
     assert made[0] == made[1]
 
@@ -147,7 +147,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     into = jobs.Presentation(tmp_path / "a", tmp_path / "b", tmp_path / "c")
     master = written(tmp_path / "master.flac", tiny_studio.master(1))
-    jobs.present(lambda *step: seen.append(step), master, BRIEF, PERSONA, None, into)
+    jobs.present(lambda *step: seen.append(step), master, BRIEF, PERSONA, None, "", into)
     assert seen == [("preview", 0, 2), ("cover", 1, 2)]
 
 
