@@ -17,7 +17,7 @@ from services.scheduler.domain import Run, RunState
 from services.scheduler.records import ClosingRecord
 from services.scheduler.stages.streams import SHORT_CALL_S
 from services.scheduler.store import Store
-from services.scheduler.waiting import first_of
+from services.scheduler.waiting import Bell, first_of
 
 BATCH = 50
 AGAIN_S = 5.0
@@ -34,16 +34,16 @@ class Announcer:
     """Any replica may tell; notifier takes the same request id once."""
 
     def __init__(
-        self, store: Store, notifier: notifier_pb2_grpc.NotifierServiceStub, closing: asyncio.Event
+        self,
+        store: Store,
+        notifier: notifier_pb2_grpc.NotifierServiceStub,
+        over: Bell,
+        closing: asyncio.Event,
     ) -> None:
         self._store = store
         self._notifier = notifier
         self._closing = closing
-        self._asked = asyncio.Event()
-
-    def wake(self) -> None:
-        """A run ended, or a question is over; call it after that is committed."""
-        self._asked.set()
+        self._asked = over.listener()
 
     async def run(self, every_s: float) -> None:
         """Tells whenever there is something, and looks every so often for what other replicas left."""
@@ -136,7 +136,8 @@ def _notice(run: Run) -> notifier_pb2.NotifyRequest:
         body = run.decision.reason
     return tidied(
         notifier_pb2.NotifyRequest(
-            request_id=f"{run.id}/announce/{run.version}",
+            # The end's own, also where the run has changed since: it is looked back on.
+            request_id=f"{run.id}/announce/{run.ended_version or run.version}",
             severity=notifier_pb2.SEVERITY_ERROR if failed else notifier_pb2.SEVERITY_INFO,
             title=f"{song}: {run.state.lower()}",
             body=body,

@@ -13,7 +13,9 @@ from services.scheduler.announce import Announcer
 from services.scheduler.clock import Clock
 from services.scheduler.domain import Limits, Machine, Pipeline
 from services.scheduler.driver import Driver
+from services.scheduler.label_clock import LabelClock
 from services.scheduler.metrics import Sampler
+from services.scheduler.outcomes import Outcomes
 from services.scheduler.queue import DRIVE, RunQueue, Worker
 from services.scheduler.schema import SCHEMA, known_migrations
 from services.scheduler.servicer import SchedulerServicer
@@ -25,7 +27,9 @@ from services.scheduler.stages.film import Film
 from services.scheduler.stages.package import Package
 from services.scheduler.stages.produce import Produce
 from services.scheduler.stages.publish import Publish
+from services.scheduler.stages.reflect import Reflect
 from services.scheduler.store import Store
+from services.scheduler.waiting import Bell
 
 
 async def build(settings: Settings, stages: Stages | None = None) -> App:
@@ -48,21 +52,25 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         notifier = notifier_pb2_grpc.NotifierServiceStub(await app.channel(settings.notifier_addr))
 
         store = Store(database, RunQueue(), settings.scheduler_max_active_runs)
+        over = Bell()
+        outcomes = Outcomes(store, artist_db, over, app.closing)
         pipeline_stages = stages or (
             Compose(orchestrator),
             Produce(release),
             Approve(artist_db, notifier, now=store.now, ttl_s=settings.scheduler_approval_ttl_s),
             Film(release),
             Package(release),
-            Publish(release),
+            Publish(release, now=store.now),
+            Reflect(orchestrator, record=outcomes.record),
         )
         pipeline = Pipeline([(stage.name, stage.state) for stage in pipeline_stages])
         machine = Machine(pipeline, _limits(settings))
         admission = Admission(store, app.closing)
-        announcer = Announcer(store, notifier, app.closing)
+        announcer = Announcer(store, notifier, over, app.closing)
         by_name = {stage.name: stage for stage in pipeline_stages}
-        driver = Driver(store, machine, by_name, admission, announcer, closing=app.closing)
-        clock = Clock(store, machine, admission, announcer, artist_db, app.closing)
+        driver = Driver(store, machine, by_name, admission, over, closing=app.closing)
+        clock = Clock(store, machine, admission, over, artist_db, app.closing, settings.restraint())
+        label = LabelClock(store, artist_db, orchestrator, notifier, app.closing)
         worker = Worker(
             database,
             heartbeat_timeout_s=settings.scheduler_heartbeat_timeout_s,
@@ -73,12 +81,16 @@ async def build(settings: Settings, stages: Stages | None = None) -> App:
         app.spawn("worker", worker.run(app.closing))
         app.spawn("admission", admission.run())
         app.spawn("announcer", announcer.run(settings.scheduler_tick_s))
+        app.spawn("outcomes", outcomes.run(settings.scheduler_tick_s))
         app.spawn("run clock", clock.tick_runs(settings.scheduler_tick_s))
         app.spawn("samples", keep_sampled(app.name, Sampler(database).sample, app.closing))
         app.spawn("cadence clock", clock.tick_cadence(settings.scheduler_cadence_tick_s))
+        app.spawn("lives", label.tick_lives(settings.scheduler_label_tick_s))
+        app.spawn("vacancies", label.tick_vacancies(settings.scheduler_label_tick_s))
+        app.spawn("news", label.tick_news(settings.scheduler_label_tick_s))
         app.ready_when("database", store.ping)
         app.serve(
-            SchedulerServicer(store, machine, admission, announcer, artist_db, app.closing),
+            SchedulerServicer(store, machine, admission, over, artist_db, app.closing),
             scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server,
             scheduler_pb2.DESCRIPTOR,
             port=settings.port,

@@ -5,7 +5,7 @@ from datetime import UTC
 
 import grpc
 
-from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc, artist_state_pb2
 from services.chassis import logs, tracing
 from services.chassis.database import DATABASE_TROUBLE
 from services.chassis.errors import remote_error
@@ -13,12 +13,11 @@ from services.chassis.ids import new_id
 from services.chassis.outage import Outage
 from services.scheduler import metrics, traces
 from services.scheduler.admission import Admission
-from services.scheduler.announce import Announcer
-from services.scheduler.cadence import Cadence, Regular, due_now
+from services.scheduler.cadence import NO_RESTRAINT, Cadence, Regular, Restraint, due_now
 from services.scheduler.domain import Machine
 from services.scheduler.stages.streams import SHORT_CALL_S
 from services.scheduler.store import Store
-from services.scheduler.waiting import first_of
+from services.scheduler.waiting import Bell, first_of
 
 SILENCE_BATCH = 100
 PAGE = 500
@@ -34,13 +33,15 @@ class Clock:
         store: Store,
         machine: Machine,
         admission: Admission,
-        announcer: Announcer,
+        over: Bell,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         closing: asyncio.Event,
+        restraint: Restraint = NO_RESTRAINT,
     ) -> None:
         self._store = store
         self._admission = admission
-        self._announcer = announcer
+        self._over = over
+        self._restraint = restraint
         self._machine = machine
         self._artist_db = artist_db
         self._closing = closing
@@ -88,15 +89,18 @@ class Clock:
             if answered is not None:
                 traces.tell(run, answered)
                 self._admission.wake()
-                self._announcer.wake()
+                self._over.ring()
                 _log.info(
                     "nobody answered in time", run_id=run.id, artist_id=run.artist_id, state=answered.state
                 )
 
     async def start_due(self) -> None:
+        """One run for each artist that is due and may start."""
         artists = await self._regulars()
-        last_runs = await self._store.last_runs([artist.artist_id for artist in artists])
-        for due in due_now(artists, last_runs, await self._store.now()):
+        last_runs = await self._store.last_runs(
+            [artist.artist_id for artist in artists], most_a_week=self._restraint.most_a_week
+        )
+        for due in due_now(artists, last_runs, await self._store.now(), self._restraint):
             run_id, artist_id = new_id("run"), due.regular.artist_id
             with tracing.root(traces.SERVICE, "start by cadence", run_id=run_id, artist_id=artist_id) as span:
                 run = self._machine.new(
@@ -120,7 +124,7 @@ class Clock:
         while True:
             page = await self._artist_db.ListArtists(
                 artist_db_pb2.ListArtistsRequest(
-                    states=[artist_db_pb2.ARTIST_STATE_ACTIVE, artist_db_pb2.ARTIST_STATE_EVOLVING],
+                    states=[artist_state_pb2.ARTIST_STATE_ACTIVE, artist_state_pb2.ARTIST_STATE_EVOLVING],
                     with_cadence=True,
                     page_size=PAGE,
                     page_token=token,

@@ -12,11 +12,11 @@ from services.chassis.errors import RemoteError
 from services.chassis.ids import new_id
 from services.scheduler import metrics, traces
 from services.scheduler.admission import Admission
-from services.scheduler.announce import Announcer
-from services.scheduler.domain import Change, Machine, Outcome, Place, Run, RunError, StageName
+from services.scheduler.domain import Change, Machine, Outcome, Place, Postponed, Run, RunError, StageName
 from services.scheduler.queue import HandBack
 from services.scheduler.stages import Stage, StageFailed
 from services.scheduler.store import Store
+from services.scheduler.waiting import Bell
 
 REPORT_INTERVAL_S = 0.3
 """At most so often progress is written."""
@@ -39,7 +39,7 @@ class Driver:
         machine: Machine,
         stages: Mapping[StageName, Stage],
         admission: Admission,
-        announcer: Announcer,
+        over: Bell,
         *,
         closing: asyncio.Event,
         jitter: Callable[[], float] = random.random,
@@ -48,7 +48,7 @@ class Driver:
         self._machine = machine
         self._stages = stages
         self._admission = admission
-        self._announcer = announcer
+        self._over = over
         self._closing = closing
         self._jitter = jitter
 
@@ -69,6 +69,10 @@ class Driver:
             while step is not None and step.place is Place.HELD:
                 if self._closing.is_set():
                     raise HandBack
+                if step.attempts == 0:
+                    # It has just ended, and is told as that before anybody looks back on it.
+                    step = await self._save(step, self._machine.begin(step))
+                    continue
                 try:
                     with traces.tried(step):
                         change = await self._one_stage(step)
@@ -88,9 +92,12 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - it is the run's error, never the worker's
             metrics.STAGE_SECONDS.labels(run.stage.lower(), "failed").observe(time.monotonic() - began)
             return self._machine.fail(run, _explain(run.stage, error), jitter=self._jitter())
-        metrics.STAGE_SECONDS.labels(run.stage.lower(), "succeeded").observe(time.monotonic() - began)
+        if isinstance(outcome, Postponed):
+            _log.info("the run waits", stage=run.stage, until=outcome.until)
+        else:
+            metrics.STAGE_SECONDS.labels(run.stage.lower(), "succeeded").observe(time.monotonic() - began)
         change = self._machine.finish(run, outcome)
-        goes_on = change.run.place is Place.HELD and not self._closing.is_set()
+        goes_on = change.run.place is Place.HELD and not change.ends and not self._closing.is_set()
         return change.then(self._machine.begin(change.run)) if goes_on else change
 
     async def _guarded(self, run: Run) -> Outcome:
@@ -123,8 +130,8 @@ class Driver:
         traces.tell(before, saved)
         if saved.place is not Place.HELD:
             self._admission.wake()
-        if saved.state.final:
-            self._announcer.wake()
+        if change.ends:
+            self._over.ring()
             _log.info("run ended", state=saved.state, reason=saved.error.message if saved.error else "")
         return saved
 

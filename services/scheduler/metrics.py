@@ -28,6 +28,11 @@ RUNS_IN_HAND = Gauge(
 )
 
 RUNS = Gauge("aiartist_scheduler_runs", "Runs that are not over, by state.", ("state",), registry=REGISTRY)
+POSTPONED = Gauge(
+    "aiartist_scheduler_runs_postponed",
+    "Runs that may go on only later, as when their artist's week of releases is full.",
+    registry=REGISTRY,
+)
 WAITING = Gauge(
     "aiartist_scheduler_approvals_waiting", "Runs that wait for a person's decision.", registry=REGISTRY
 )
@@ -79,6 +84,7 @@ class Sampler:
         assert row is not None, "a SELECT of aggregates has a row"
         for state in OPEN:
             RUNS.labels(state.lower()).set(row["runs"].get(state, 0))
+        POSTPONED.set(row["postponed"])
         WAITING.set(row["waiting"])
         WAITING_AGE.set(row["waiting_s"])
         for status in ("due", "later", "picked"):

@@ -131,6 +131,9 @@ def run_of(row: asyncpg.Record) -> Run:
         on_silence=_silence_of(row),
         approval_expires_at=row["approval_expires_at"],
         traceparent=row["traceparent"] or "",
+        ended_at=row["ended_at"],
+        ended_version=row["ended_version"] or 0,
+        endings=row["endings"],
     )
 
 

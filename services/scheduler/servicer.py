@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
-from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc, artist_state_pb2
 from aiartist.common.v1 import decision_pb2
 from aiartist.scheduler.v1 import scheduler_pb2, scheduler_pb2_grpc
 from services.chassis import tracing
@@ -18,11 +18,11 @@ from services.chassis.ids import new_id
 from services.chassis.paging import page_request
 from services.scheduler import metrics, traces
 from services.scheduler.admission import Admission
-from services.scheduler.announce import Announcer
 from services.scheduler.convert import run_to_proto, state_from_proto, status_to_proto, verdict_from_proto
 from services.scheduler.domain import Change, Decision, Machine, Run, RunState, Take, Verdict
 from services.scheduler.errors import StaleDigest
 from services.scheduler.store import Store
+from services.scheduler.waiting import Bell
 from services.scheduler.watch import watch
 
 MAX_TEXT = 1_000
@@ -54,13 +54,13 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         store: Store,
         machine: Machine,
         admission: Admission,
-        announcer: Announcer,
+        over: Bell,
         artist_db: artist_db_pb2_grpc.ArtistDbServiceStub,
         closing: asyncio.Event,
     ) -> None:
         self._store = store
         self._admission = admission
-        self._announcer = announcer
+        self._over = over
         self._machine = machine
         self._artist_db = artist_db
         self._closing = closing
@@ -78,8 +78,11 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         artist = found.artist
 
         async def start(connection: Connection) -> scheduler_pb2.StartRunResponse:
-            if artist.state not in (artist_db_pb2.ARTIST_STATE_ACTIVE, artist_db_pb2.ARTIST_STATE_EVOLVING):
-                state = artist_db_pb2.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
+            if artist.state not in (
+                artist_state_pb2.ARTIST_STATE_ACTIVE,
+                artist_state_pb2.ARTIST_STATE_EVOLVING,
+            ):
+                state = artist_state_pb2.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
                 raise WrongState("artist", artist.id, state=state, expected="ACTIVE or EVOLVING")
             run = self._machine.new(
                 new_id("run"),
@@ -226,7 +229,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         for before, after in steps:
             traces.tell_of_call(before, after)
         self._admission.wake()
-        self._announcer.wake()
+        self._over.ring()
         return response
 
 

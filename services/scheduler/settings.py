@@ -1,8 +1,12 @@
 """What the scheduler can be told."""
 
-from pydantic import Field
+from datetime import timedelta
+
+from pydantic import Field, field_validator
 
 from services.chassis.settings import ChassisSettings
+from services.scheduler.cadence import Restraint
+from services.scheduler.quiet import Quiet, zone_of
 
 
 class Settings(ChassisSettings):
@@ -42,7 +46,37 @@ class Settings(ChassisSettings):
     """How often due retries and questions that nobody answered are looked for."""
     scheduler_cadence_tick_s: float = Field(5.0, gt=0, le=3_600)
     """How often artists that are due are looked for."""
+    scheduler_label_tick_s: float = Field(30.0, gt=0, le=3_600)
+    """How often artists' lives are reviewed, vacancies are filled, and news of them is told."""
+    scheduler_runs_a_week: int = Field(7, ge=0, le=1_000)
+    """An artist with so many runs in seven days starts none by its cadence; 0: no cap."""
+    scheduler_spacing_s: int = Field(3_600, ge=0, le=2_592_000)
+    """Between the start of an artist's last run, whoever started it, and one by its cadence."""
+    scheduler_quiet: str = ""
+    """When nothing starts by cadence, with commas between: `22:00-07:00`, `sat-sun`, `12-24..12-26`."""
+    scheduler_quiet_zone: str = "UTC"
+    """The time zone of the quiet periods, as `Europe/Berlin`."""
     scheduler_heartbeat_timeout_s: float = Field(6.0, ge=1, le=600)
     """A worker silent for so long is taken for dead, and another replica takes its runs over."""
     scheduler_dequeue_timeout_s: float = Field(2.0, gt=0, le=60)
     """How often the queue is polled where no notification came."""
+
+    @field_validator("scheduler_quiet")
+    @classmethod
+    def _is_quiet(cls, value: str) -> str:
+        Quiet.parse(value)
+        return value
+
+    @field_validator("scheduler_quiet_zone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        zone_of(value)
+        return value
+
+    def restraint(self) -> Restraint:
+        """What holds back runs that start by themselves."""
+        return Restraint(
+            self.scheduler_runs_a_week,
+            timedelta(seconds=self.scheduler_spacing_s),
+            Quiet.parse(self.scheduler_quiet, self.scheduler_quiet_zone),
+        )

@@ -9,7 +9,8 @@ from services.chassis.database import Connection, Database
 from services.chassis.errors import PageTokenError
 from services.chassis.paging import Page
 from services.scheduler import metrics
-from services.scheduler.domain import Change, Run, RunState, StageName
+from services.scheduler.cadence import Past
+from services.scheduler.domain import FINAL, REVIEW_FAILED, Change, Run, RunState, StageName
 from services.scheduler.queue import RunQueue
 from services.scheduler.records import (
     ClosingRecord,
@@ -151,9 +152,9 @@ class Store:
             run.release_id, run.location, decision_json(run.decision), error_json(run.error),
             [stage_json(stage) for stage in change.stages], [event_json(event) for event in change.events],
             change.delay_s, change.expires_in_s, run.state.final, run.takes_left, run.on_silence or "",
-            [closing_json(closing) for closing in change.closings],
+            [closing_json(closing) for closing in change.closings], change.ends,
         )  # fmt: skip
-        if row is not None and run.state.final:
+        if row is not None and change.ends:
             metrics.RUNS_ENDED.labels(run.state.lower()).inc()
         return None if row is None else run_of(row)
 
@@ -175,16 +176,74 @@ class Store:
         return [run_of(row) for row in rows]
 
     async def mark_announced(self, runs: Sequence[Run]) -> None:
-        """People have been told, of each run as it was read."""
+        """People have been told of these ends, whatever has come after them."""
         async with self._database.acquire() as connection:
             await connection.execute(
                 """
                 UPDATE runs SET announced = true
                 FROM unnest($1::text[], $2::bigint[]) AS told (id, version)
-                WHERE runs.id = told.id AND runs.version = told.version
+                WHERE runs.id = told.id AND coalesce(runs.ended_version, runs.version) = told.version
                 """,
-                [run.id for run in runs], [run.version for run in runs],
+                [run.id for run in runs], [run.ended_version or run.version for run in runs],
             )  # fmt: skip
+
+    async def unrecorded(self, limit: int) -> list[Run]:
+        """Ended runs whose outcome artist_db does not know, the first ended first."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT * FROM runs
+                WHERE recorded < endings
+                  AND state IN ('RELEASED', 'REJECTED', 'EXPIRED', 'FAILED', 'CANCELLED')
+                ORDER BY updated_at LIMIT $1
+                """,
+                limit,
+            )
+        return [run_of(row) for row in rows]
+
+    async def mark_recorded(self, run: Run) -> None:
+        """Artist_db knows this end of the run."""
+        async with self._database.acquire() as connection:
+            await connection.execute(
+                "UPDATE runs SET recorded = $2 WHERE id = $1 AND recorded < $2", run.id, run.endings
+            )
+
+    async def takes_made(self, run_id: str) -> int:
+        """How many takes a run has, those that their review refused included."""
+        async with self._database.acquire() as connection:
+            takes: int = await connection.fetchval(
+                """
+                SELECT count(*) FROM run_stages
+                WHERE run_id = $1 AND stage = 'PRODUCE' AND (state = 'SUCCEEDED' OR error->>'reason' = $2)
+                """,
+                run_id, REVIEW_FAILED,
+            )  # fmt: skip
+        return takes
+
+    async def approved_under_way(self, run: Run) -> int:
+        """The artist's other runs that were approved and whose outcome artist_db does not know yet."""
+        async with self._database.acquire() as connection:
+            runs: int = await connection.fetchval(
+                """
+                SELECT count(*) FROM runs
+                WHERE artist_id = $1 AND id <> $2
+                  AND (state = 'RELEASING' AND place <> 'none' OR state = 'RELEASED' AND recorded < endings)
+                """,
+                run.artist_id, run.id,
+            )  # fmt: skip
+        return runs
+
+    async def busy_artists(self) -> list[str]:
+        """Whose runs are not over, or are looked back on."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT artist_id FROM runs WHERE state = ANY ($1::text[])
+                UNION SELECT artist_id FROM runs WHERE place <> 'none'
+                """,
+                [state for state in RunState if state not in FINAL],
+            )
+        return [row["artist_id"] for row in rows]
 
     async def untold_closings(self, limit: int) -> list[ClosingRecord]:
         """Questions that are over and of which notifier has not been told, the first one first."""
@@ -254,15 +313,20 @@ class Store:
             )
         return first is not None
 
-    async def last_runs(self, artist_ids: Sequence[str]) -> dict[str, tuple[datetime, bool]]:
-        """By artist: when the last run was started, and whether one is queued or under way."""
+    async def last_runs(self, artist_ids: Sequence[str], *, most_a_week: int = 0) -> dict[str, Past]:
+        """By artist, where there is one: the last run, and how many of the last week, counted to the most."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
                 """
                 SELECT a.artist_id, last.created_at,
                     EXISTS (
                         SELECT FROM runs WHERE artist_id = a.artist_id AND place <> 'none'
-                    ) AS busy
+                    ) AS busy,
+                    (SELECT count(*) FROM (
+                        SELECT FROM runs
+                        WHERE artist_id = a.artist_id AND created_at > now() - interval '7 days'
+                        LIMIT $2
+                    ) AS week) AS in_week
                 FROM unnest($1::text[]) AS a (artist_id)
                 CROSS JOIN LATERAL (
                     SELECT created_at FROM runs
@@ -270,9 +334,9 @@ class Store:
                     ORDER BY created_at DESC, id DESC LIMIT 1
                 ) AS last
                 """,
-                list(artist_ids),
-            )
-        return {row["artist_id"]: (row["created_at"], row["busy"]) for row in rows}
+                list(artist_ids), most_a_week,
+            )  # fmt: skip
+        return {row["artist_id"]: Past(row["created_at"], row["busy"], row["in_week"]) for row in rows}
 
     async def news(self, run_id: str, sequence: int) -> News | None:
         """What happened to a run after an event, as of one moment; None where there is no such run."""

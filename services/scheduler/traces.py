@@ -16,6 +16,7 @@ from services.chassis.tracing import TraceContext, Value
 from services.scheduler.domain import Place, Run, RunState
 
 SERVICE = "scheduler"
+GIVEN_UP = "the run stays as it ended; its stage says why"
 LEFT = "whoever drove it died, stopped, or lost touch with the database"
 
 
@@ -114,8 +115,12 @@ def _outcome(before: Run, after: Run) -> tuple[str, tuple[str, str] | None]:
     same_take = (after.stage, after.take_number) == (before.stage, before.take_number)
     if after.state is RunState.CANCELLED:
         return "cancelled", None
+    if same_take and after.attempts < before.attempts:
+        return "postponed", None
     if after.error is not None:
         return "failed", (after.error.reason, after.error.message)
+    if same_take and after.state.final and after.failures > before.failures:
+        return "failed", ("given up", GIVEN_UP)
     if same_take and after.attempts > before.attempts:
         return "left", ("left", LEFT)
     if after.failed_takes > before.failed_takes:

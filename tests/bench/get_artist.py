@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import grpc
 
-from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc, artist_state_pb2
 from aiartist.common.v1 import decision_pb2, persona_pb2
 from services.artist_db.app import build
 from services.artist_db.schema import SCHEMA
@@ -42,7 +42,7 @@ async def _measure(our_channel: grpc.aio.Channel, bare_channel: grpc.aio.Channel
     bare = artist_db_pb2_grpc.ArtistDbServiceStub(bare_channel)
     created = await ours.CreateArtist(artist_db_pb2.CreateArtistRequest(persona=persona()), timeout=10)
     request = artist_db_pb2.GetArtistRequest(artist_id=created.artist.id)
-    assert (await bare.GetArtist(request)).artist.persona == created.artist.persona
+    assert (await bare.GetArtist(request)).artist == created.artist
 
     async def rate(stub: artist_db_pb2_grpc.ArtistDbServiceStub) -> float:
         return await calls_per_second(lambda: stub.GetArtist(request), seconds=SECONDS, callers=CALLERS)
@@ -81,9 +81,12 @@ class _Bare(artist_db_pb2_grpc.ArtistDbServiceServicer):
             persona_version=row["persona_version"],
             autopilot_enabled=row["autopilot_enabled"],
             on_silence=decision_pb2.SilenceAnswer.Value(f"SILENCE_ANSWER_{row['on_silence']}"),
-            state=artist_db_pb2.ArtistState.Value(f"ARTIST_STATE_{row['state']}"),
+            evolve=artist_db_pb2.Evolve.Value(f"EVOLVE_{row['evolve']}"),
+            state=artist_state_pb2.ArtistState.Value(f"ARTIST_STATE_{row['state']}"),
+            state_reason=row["state_reason"],
             etag=str(row["etag"]),
         )
+        artist.state_since.FromDatetime(row["state_since"])
         artist.created_at.FromDatetime(row["created_at"])
         artist.updated_at.FromDatetime(row["updated_at"])
         return artist_db_pb2.GetArtistResponse(artist=artist)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 
-from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc, artist_state_pb2, life_pb2
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
 from services.scheduler.app import build
 from services.scheduler.domain import (
@@ -26,7 +26,7 @@ from services.scheduler.stages import Report
 class StubStage:
     """Gives its outcome at once."""
 
-    def __init__(self, name: StageName, state: RunState, outcome: Outcome) -> None:
+    def __init__(self, name: StageName, state: RunState | None, outcome: Outcome) -> None:
         self.name = name
         self.state = state
         self._outcome = outcome
@@ -47,6 +47,7 @@ STUB_STAGES = (
     ),
     StubStage(StageName.PACKAGE, RunState.RELEASING, Done({"release_id": "rel_1"})),
     StubStage(StageName.PUBLISH, RunState.RELEASING, Done({"location": "nowhere"})),
+    StubStage(StageName.REFLECT, None, Done(message="no change")),
 )
 
 
@@ -54,11 +55,23 @@ class Peers(artist_db_pb2_grpc.ArtistDbServiceServicer, notifier_pb2_grpc.Notifi
     """As much of artist_db and notifier as the scheduler itself calls."""
 
     async def GetArtist(self, request, context):  # type: ignore[no-untyped-def]
-        artist = artist_db_pb2.Artist(id=request.artist_id, state=artist_db_pb2.ARTIST_STATE_ACTIVE)
+        artist = artist_db_pb2.Artist(id=request.artist_id, state=artist_state_pb2.ARTIST_STATE_ACTIVE)
         return artist_db_pb2.GetArtistResponse(artist=artist)
 
     async def ListArtists(self, request, context):  # type: ignore[no-untyped-def]
         return artist_db_pb2.ListArtistsResponse()
+
+    async def RecordRunOutcome(self, request, context):  # type: ignore[no-untyped-def]
+        return life_pb2.RecordRunOutcomeResponse(outcome=request.outcome)
+
+    async def ReviewLives(self, request, context):  # type: ignore[no-untyped-def]
+        return life_pb2.ReviewLivesResponse()
+
+    async def ClaimVacancy(self, request, context):  # type: ignore[no-untyped-def]
+        return life_pb2.ClaimVacancyResponse()
+
+    async def ListNews(self, request, context):  # type: ignore[no-untyped-def]
+        return life_pb2.ListNewsResponse()
 
     async def Notify(self, request, context):  # type: ignore[no-untyped-def]
         return notifier_pb2.NotifyResponse(message_id="msg_1")

@@ -12,12 +12,12 @@ from services.artist_db.app import build
 from services.artist_db.settings import Settings
 from services.chassis.database import Database
 from services.scheduler.admission import Admission
-from services.scheduler.announce import Announcer
 from services.scheduler.clock import Clock
 from services.scheduler.domain import Limits, Machine, Pipeline
 from services.scheduler.queue import RunQueue
 from services.scheduler.schema import SCHEMA
 from services.scheduler.store import Store
+from services.scheduler.waiting import Bell
 from tests.bench.harness import middle
 from tests.bench.unit_costs_fill import fill
 
@@ -43,8 +43,7 @@ async def cadence(dsn: str) -> list[tuple[int, float, float]]:
         stub = ArtistDbServiceStub(channel)
         machine = Machine(Pipeline([]), _limits())
         # Nobody is due, so nothing is told to anybody.
-        announcer = Announcer(store, None, closing)  # type: ignore[arg-type]
-        clock = Clock(store, machine, admission, announcer, stub, closing)
+        clock = Clock(store, machine, admission, Bell(), stub, closing)
         for size in SIZES:
             await fill(dsn, size)
             await _nobody_is_due(dsn)

@@ -67,6 +67,7 @@ async def test_the_other_replica_finishes_the_run_of_a_killed_one_within_a_minut
         assert len(await after.releases(run.id)) == 1
         assert max(upstream.answered.values()) == 1
         await collector.named(NOTIFY)
+        await collector.named("stage reflect")
         await _assert_one_trace(collector, run_id)
 
 
@@ -103,6 +104,7 @@ async def _assert_one_trace(collector: FakeCollector, run_id: str) -> None:
         ("stage film", "succeeded"),
         ("stage package", "succeeded"),
         ("stage publish", "succeeded"),
+        ("stage reflect", "succeeded"),
     ]
     assert {"chat scripted", "job render", "publish to folder"} <= {span.name for span in mine}
 

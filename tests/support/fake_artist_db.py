@@ -8,24 +8,29 @@ from typing import Any
 import grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1 import experiment_pb2
 from aiartist.artist_db.v1.artist_db_pb2_grpc import (
     ArtistDbServiceServicer,
     add_ArtistDbServiceServicer_to_server,
 )
+from aiartist.common.v1 import experiment_pb2 as common
 from aiartist.common.v1 import persona_pb2
 from services.chassis.chain import Chain
 from services.chassis.errors import AlreadyExists, DependencyUnavailable, NotFound
 from services.chassis.layers import standard_layers
 from tests.support.fake_budgets import FakeBudgets
+from tests.support.fake_roster import FakeRoster
 
 
-class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
+class FakeArtistDb(FakeRoster, FakeBudgets, ArtistDbServiceServicer):
     """Artists, briefs, model calls and budgets; can be told to fail."""
 
     def __init__(self) -> None:
         super().__init__()
         self.artists: dict[str, pb.Artist] = {}
         self.briefs: dict[str, pb.StoredBrief] = {}
+        self.arms: dict[str, list[common.AssignedArm]] = {}
+        """By run."""
         self.failures: dict[str, int] = {}
         """How many of the next calls of an RPC fail with UNAVAILABLE."""
         self.before: dict[str, Callable[[Any], None]] = {}
@@ -62,6 +67,16 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         if request.artist_id not in self.artists:
             raise NotFound("artist", request.artist_id)
         return pb.GetArtistResponse(artist=self.artists[request.artist_id])
+
+    async def AssignArms(
+        self, request: experiment_pb2.AssignArmsRequest, context: Any
+    ) -> experiment_pb2.AssignArmsResponse:
+        self._enter("AssignArms", request)
+        return experiment_pb2.AssignArmsResponse(arms=self.arms.get(request.run_id, []))
+
+    async def ListArtists(self, request: pb.ListArtistsRequest, context: Any) -> pb.ListArtistsResponse:
+        self._enter("ListArtists", request)
+        return pb.ListArtistsResponse(artists=self.artists.values())
 
     async def GetBrief(self, request: pb.GetBriefRequest, context: Any) -> pb.GetBriefResponse:
         self._enter("GetBrief", request)

@@ -20,17 +20,19 @@ from services.chassis.chain import Chain
 from services.chassis.errors import DependencyUnavailable, FieldViolation, InvalidInput, NotFound, WrongState
 from services.chassis.layers import standard_layers
 from services.scheduler.errors import StaleDigest
+from tests.support.fake_lives import FakeLives
 from tests.support.fake_telegram import small_mp3, small_picture
 
 
 class FakePeers(
+    FakeLives,
     scheduler_pb2_grpc.SchedulerServiceServicer,
-    artist_db_pb2_grpc.ArtistDbServiceServicer,
     release_pb2_grpc.ReleaseServiceServicer,
 ):
     """Runs that wait, their songs and files; decisions count as the scheduler counts them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.address = ""
         self.away: set[str] = set()
         """Methods that answer UNAVAILABLE."""

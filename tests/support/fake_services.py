@@ -11,6 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.artist_db.v1.artist_db_pb2_grpc import (
     ArtistDbServiceServicer,
     add_ArtistDbServiceServicer_to_server,
@@ -40,6 +41,8 @@ from tests.support.fake_llm import FakeBudgets, FakeOrchestrator
 from tests.support.fake_messages import FakeMessages
 from tests.support.fake_scheduler import NOON, FakeScheduler
 
+_NOT_RETIRED = ("CANDIDATE", "ACTIVE", "EVOLVING", "PAUSED")
+
 
 class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
     """Artists by id, their versions, takes, releases, budgets and error groups; every request that came."""
@@ -56,7 +59,11 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
 
     def add(self, name: str, **fields: Any) -> db.Artist:
         artist = db.Artist(
-            id=derived_id("art", name), persona_version=1, state=db.ARTIST_STATE_ACTIVE, etag="1", **fields
+            id=derived_id("art", name),
+            persona_version=1,
+            state=artist_state_pb2.ARTIST_STATE_ACTIVE,
+            etag="1",
+            **fields,
         )
         artist.persona.name = name
         artist.persona.genre = artist.persona.genre or "synthwave"
@@ -141,21 +148,21 @@ class FakeArtistDb(FakeBudgets, ArtistDbServiceServicer):
         return db.SetSilenceAnswerResponse(artist=artist)
 
     async def PauseArtist(self, request: db.PauseArtistRequest, context: Any) -> db.PauseArtistResponse:
-        return db.PauseArtistResponse(artist=self._move(request, "PAUSED", "ACTIVE"))
+        return db.PauseArtistResponse(artist=self._move(request, "PAUSED", "ACTIVE", "EVOLVING"))
 
     async def ResumeArtist(self, request: db.ResumeArtistRequest, context: Any) -> db.ResumeArtistResponse:
         return db.ResumeArtistResponse(artist=self._move(request, "ACTIVE", "PAUSED"))
 
     async def RetireArtist(self, request: db.RetireArtistRequest, context: Any) -> db.RetireArtistResponse:
-        return db.RetireArtistResponse(artist=self._move(request, "RETIRED", "ACTIVE", "PAUSED"))
+        return db.RetireArtistResponse(artist=self._move(request, "RETIRED", *_NOT_RETIRED))
 
     def _move(self, request: Any, to: str, *from_states: str) -> db.Artist:
         self.requests.append(request)
         artist = self._found(request.artist_id)
-        now = db.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
+        now = artist_state_pb2.ArtistState.Name(artist.state).removeprefix("ARTIST_STATE_")
         if now not in from_states:
             raise WrongState("artist", artist.id, state=now, expected=" or ".join(from_states))
-        artist.state = db.ArtistState.Value(f"ARTIST_STATE_{to}")
+        artist.state = artist_state_pb2.ArtistState.Value(f"ARTIST_STATE_{to}")
         return artist
 
     async def ListPersonaVersions(

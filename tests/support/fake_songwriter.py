@@ -84,8 +84,8 @@ def _whole_song(prompt: str, choices: _Choices) -> str:
     slowest, fastest = map(int, _found(r"Tempo: (\d+) to (\d+)", prompt))
     tempo = choices.of(range(slowest, fastest + 1))
     keys = _found(r"Keys: (.+)", prompt)[0].split(", ")
-    moods = _found(r"Mood: (.+?);", prompt)[0].split(", ")
-    theme = _found(r"serves the wish below better: (.+)", prompt)[0]
+    moods = re.findall(r"> - (.+)", _found(r"Mood: .+\n((?:> - .+\n)+)", prompt)[0])
+    theme = _found(r"serves the wish below better:\n> (.+)", prompt)[0]
     chorus = _quatrain(choices)
     kinds = ["intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro"]
     lines = {"intro": list, "outro": list, "chorus": lambda: chorus}

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc
+from aiartist.artist_db.v1 import artist_db_pb2, artist_db_pb2_grpc, artist_state_pb2, life_pb2
 from aiartist.common.v1 import audio_pb2, progress_pb2
 from aiartist.notifier.v1 import notifier_pb2, notifier_pb2_grpc
 from aiartist.orchestrator.v1 import orchestrator_pb2, orchestrator_pb2_grpc
@@ -34,6 +34,15 @@ class Peers(
         self.titles: list[str] = []
         """Of the next briefs; then all are Harbour Lights."""
         self._briefs: dict[str, artist_db_pb2.StoredBrief] = {}
+        self.outcomes: dict[str, life_pb2.RunOutcome] = {}
+        """How runs ended, by run."""
+        self.news: list[life_pb2.News] = []
+        """What is to be told and is not acknowledged."""
+        self.vacancies: list[life_pb2.Vacancy] = []
+        """Those that nobody has claimed."""
+        self.invents = asyncio.Event()
+        """Cleared, an artist takes until it is set to be invented."""
+        self.invents.set()
         self.told = asyncio.Event()
         """Set with each notice and each question that is closed."""
         self.failing: dict[str, AppError] = {}
@@ -46,7 +55,7 @@ class Peers(
         """Methods whose next call ends without a result."""
 
     def add_artist(self, artist_id: str = "art_1", **fields: Any) -> artist_db_pb2.Artist:
-        artist = artist_db_pb2.Artist(id=artist_id, state=artist_db_pb2.ARTIST_STATE_ACTIVE, **fields)
+        artist = artist_db_pb2.Artist(id=artist_id, state=artist_state_pb2.ARTIST_STATE_ACTIVE, **fields)
         artist.persona.name = f"The {artist_id}s"
         self.artists[artist_id] = artist
         return artist
@@ -93,6 +102,48 @@ class Peers(
     async def GetBrief(self, request: Any, context: Any) -> artist_db_pb2.GetBriefResponse:
         self._take(request)
         return artist_db_pb2.GetBriefResponse(brief=self._briefs[request.brief_id])
+
+    async def RecordRunOutcome(self, request: Any, context: Any) -> life_pb2.RecordRunOutcomeResponse:
+        self._take(request)
+        self._artist(request.outcome.artist_id)
+        self.outcomes[request.outcome.run_id] = request.outcome
+        self.told.set()
+        return life_pb2.RecordRunOutcomeResponse(outcome=request.outcome)
+
+    async def ReviewLives(self, request: Any, context: Any) -> life_pb2.ReviewLivesResponse:
+        self._take(request)
+        self.told.set()
+        return life_pb2.ReviewLivesResponse()
+
+    async def ClaimVacancy(self, request: Any, context: Any) -> life_pb2.ClaimVacancyResponse:
+        self._take(request)
+        self.told.set()
+        return life_pb2.ClaimVacancyResponse(vacancy=self.vacancies.pop(0) if self.vacancies else None)
+
+    async def ListNews(self, request: Any, context: Any) -> life_pb2.ListNewsResponse:
+        self._take(request)
+        return life_pb2.ListNewsResponse(news=self.news[: request.page_size])
+
+    async def AcknowledgeNews(self, request: Any, context: Any) -> life_pb2.AcknowledgeNewsResponse:
+        self._take(request)
+        before = len(self.news)
+        self.news = [news for news in self.news if news.id not in request.ids]
+        self.told.set()
+        return life_pb2.AcknowledgeNewsResponse(acknowledged=before - len(self.news))
+
+    async def Reflect(self, request: Any, context: Any) -> orchestrator_pb2.ReflectResponse:
+        self._take(request)
+        self.told.set()
+        change = life_pb2.PersonaChange(
+            state=life_pb2.PersonaChange.STATE_NO_CHANGE, reason="too few runs", run_id=request.run_id
+        )
+        return orchestrator_pb2.ReflectResponse(change=change)
+
+    async def InventArtist(self, request: Any, context: Any) -> orchestrator_pb2.InventArtistResponse:
+        self._take(request)
+        self.told.set()
+        await self.invents.wait()
+        return orchestrator_pb2.InventArtistResponse(artist_id=f"art of {request.vacancy_id}")
 
     async def RequestApproval(self, request: Any, context: Any) -> notifier_pb2.RequestApprovalResponse:
         self._take(request)

@@ -16,7 +16,7 @@ from tests.support.stub_stages import StubStages
 async def main(database_url: str, peers_address: str, stage_name: str) -> None:
     logs.configure(level="warning", format="json")
     stages = StubStages()
-    stage = next(stage for stage in stages.all if stage.name == stage_name)
+    stage = next(stage for stage in stages.reflecting if stage.name == stage_name)
 
     async def stay(run: Run, report: Report) -> Outcome:
         await report("half way", 1, 2)
@@ -26,7 +26,7 @@ async def main(database_url: str, peers_address: str, stage_name: str) -> None:
         raise AssertionError
 
     stage.act = stay
-    async with running_scheduler(database_url, peers_address, stages.all) as replica:
+    async with running_scheduler(database_url, peers_address, stages.reflecting) as replica:
         sys.stdout.write(f"{replica.app.port}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -19,19 +19,20 @@ from services.scheduler.stages import Report
 
 Act = Callable[[Run, Report], Awaitable[Outcome]]
 
-COMPOSE, PRODUCE, APPROVE, PACKAGE, PUBLISH = (
+COMPOSE, PRODUCE, APPROVE, PACKAGE, PUBLISH, REFLECT = (
     StageName.COMPOSE,
     StageName.PRODUCE,
     StageName.APPROVE,
     StageName.PACKAGE,
     StageName.PUBLISH,
+    StageName.REFLECT,
 )
 
 
 class StubStage:
     """Gives what `act` gives, keeps every run that came, and counts how many are inside."""
 
-    def __init__(self, name: StageName, state: RunState, act: Act) -> None:
+    def __init__(self, name: StageName, state: RunState | None, act: Act) -> None:
         self.name = name
         self.state = state
         self.act = act
@@ -61,7 +62,7 @@ class StubStage:
 
 
 class StubStages:
-    """The five stages of a good run; a test changes the `act` of some."""
+    """The stages of a good run; a test changes the `act` of some."""
 
     def __init__(self) -> None:
         self.compose = StubStage(COMPOSE, RunState.COMPOSING, _compose)
@@ -71,10 +72,17 @@ class StubStages:
         self.approve = StubStage(APPROVE, RunState.AWAITING_APPROVAL, self._approve)
         self.package = StubStage(PACKAGE, RunState.RELEASING, _package)
         self.publish = StubStage(PUBLISH, RunState.RELEASING, _publish)
+        self.reflect = StubStage(REFLECT, None, _reflect)
 
     @property
     def all(self) -> list[StubStage]:
+        """Those of a run that nobody looks back on."""
         return [self.compose, self.produce, self.approve, self.package, self.publish]
+
+    @property
+    def reflecting(self) -> list[StubStage]:
+        """With the one after the run's end."""
+        return [*self.all, self.reflect]
 
     async def _approve(self, run: Run, report: Report) -> Outcome:
         if run.autopilot:
@@ -96,6 +104,10 @@ async def _package(run: Run, report: Report) -> Outcome:
 
 async def _publish(run: Run, report: Report) -> Outcome:
     return Done({"location": f"/catalog/{run.release_id}"}, f"/catalog/{run.release_id}")
+
+
+async def _reflect(run: Run, report: Report) -> Outcome:
+    return Done(message="no change: too few runs")
 
 
 class Gate:

@@ -21,6 +21,7 @@ from services.scheduler.domain.steps import (
     Done,
     Event,
     Outcome,
+    Postponed,
     StageChange,
     TakeRefused,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Outcome",
     "Pipeline",
     "Place",
+    "Postponed",
     "Run",
     "RunError",
     "RunState",

@@ -22,6 +22,7 @@ from services.scheduler.domain.steps import (
     Done,
     Event,
     Outcome,
+    Postponed,
     StageChange,
     TakeRefused,
 )
@@ -29,6 +30,8 @@ from services.scheduler.domain.steps import (
 REVIEW_FAILED = "ERROR_REASON_REVIEW_FAILED"
 AFTER_SILENCE = "autopilot after silence"
 """Who approves what nobody answered."""
+LOOKED_BACK_ON = frozenset({RunState.RELEASED, RunState.REJECTED, RunState.EXPIRED})
+"""The ends that are a final decision; after the others there is nothing to learn from."""
 LONGEST_WAIT_S = 600.0
 """A service that wants to be left alone for longer is asked again all the same."""
 
@@ -48,11 +51,15 @@ class Limits:
 
 
 class Pipeline:
-    """The stages of a run in order, each with the state that a run has in it."""
+    """The stages of a run in order, each with the state that a run has in it.
 
-    def __init__(self, stages: Sequence[tuple[StageName, RunState]]) -> None:
-        self._order = tuple(name for name, _ in stages)
-        self._states = dict(stages)
+    One without a state comes after the run has ended, and leaves the run in the state that it ended in.
+    """
+
+    def __init__(self, stages: Sequence[tuple[StageName, RunState | None]]) -> None:
+        self._states = {name: state for name, state in stages if state is not None}
+        self._order = tuple(self._states)
+        self.afterwards = next((name for name, state in stages if state is None), None)
 
     @property
     def first(self) -> StageName:
@@ -107,8 +114,8 @@ class Machine:
                 f"the stage was begun {run.attempts} times and never ended; see the log",
                 retryable=True,
             )
-            return self._park(run, error)
-        state = self._pipeline.state_of(run.stage)
+            return self._give_up(replace(run, failures=run.failures + 1), error)
+        state = run.state if run.state.final else self._pipeline.state_of(run.stage)
         begun = replace(run, state=state, attempts=run.attempts + 1, error=None)
         started = Event("STAGE_STARTED", state, run.stage, run.take_number, begun.attempts)
         left_the_queue = (self._state_event(begun),) if run.state is RunState.QUEUED else ()
@@ -118,6 +125,8 @@ class Machine:
     def finish(self, run: Run, outcome: Outcome) -> Change:
         """The current stage gave its outcome; where the run goes on, its next stage begins at once."""
         match outcome:
+            case Done(_, message) if run.state.final:
+                return self._looked_back(run, message)
             case Done(values, message):
                 return self._go_on(replace(run, **values), message)  # type: ignore[arg-type]
             case Decided(decision):
@@ -126,6 +135,8 @@ class Machine:
                 return self._wait(run, on_silence)
             case TakeRefused(failed_checks):
                 return self._another_take(run, failed_checks)
+            case Postponed(delay_s, until, why):
+                return self._postpone(run, delay_s, until, why)
 
     def decide(self, run: Run, decision: Decision, take: Take | None = None) -> Change:
         """Somebody decided about a waiting run; `take`: an earlier one, which it goes on with."""
@@ -145,7 +156,7 @@ class Machine:
         """A try failed: another one after a while, or the run fails. `jitter` is 0 to 1."""
         failures = run.failures + 1
         if not error.retryable or failures >= self._limits.max_failures:
-            return self._park(replace(run, failures=failures), error)
+            return self._give_up(replace(run, failures=failures), error)
         backoff = min(self._limits.backoff_max_s, self._limits.backoff_base_s * 2 ** (failures - 1)) * jitter
         delay = max(backoff, min(error.retry_after_s, LONGEST_WAIT_S))
         waiting = replace(run, failures=failures, error=error, place=Place.WANTED)
@@ -291,6 +302,31 @@ class Machine:
         next_take = replace(failed, take_number=run.take_number + 1)
         return refused.then(self._enter(next_take, StageName.PRODUCE))
 
+    def _postpone(self, run: Run, delay_s: float, until: str, why: RunError) -> Change:
+        waiting = replace(run, place=Place.WANTED, attempts=run.attempts - 1, error=why)
+        return Change(
+            waiting,
+            (StageChange(run.stage, run.take_number, "RUNNING", error=why),),
+            (self._state_event(waiting, until),),
+            delay_s,
+        )
+
+    def _give_up(self, run: Run, error: RunError) -> Change:
+        """The run fails; one that is over stays as it ended, and only what came after failed."""
+        if not run.state.final:
+            return self._park(run, error)
+        over = replace(run, place=Place.NONE, error=None)
+        told = Event(
+            "STAGE_FAILED", run.state, run.stage, run.take_number, run.attempts, error,
+            f"given up; the run stays {run.state.lower()}",
+        )  # fmt: skip
+        return Change(over, (StageChange(run.stage, run.take_number, "FAILED", error=error),), (told,))
+
+    def _looked_back(self, run: Run, message: str) -> Change:
+        over = replace(run, place=Place.NONE, error=None)
+        event = Event("STAGE_SUCCEEDED", run.state, run.stage, run.take_number, run.attempts, message=message)
+        return Change(over, (StageChange(run.stage, run.take_number, "SUCCEEDED"),), (event,))
+
     def _park(self, run: Run, error: RunError) -> Change:
         failed = replace(run, state=RunState.FAILED, place=Place.NONE, error=error)
         return Change(
@@ -304,7 +340,13 @@ class Machine:
 
     def _end(self, run: Run, state: RunState, message: str) -> Change:
         ended = replace(run, state=state, place=Place.NONE, approval_expires_at=None)
-        return Change(ended, (), (self._state_event(ended, message),))
+        told = (self._state_event(ended, message),)
+        afterwards = self._pipeline.afterwards
+        if afterwards is not None and state in LOOKED_BACK_ON:
+            # It keeps its place or wants one, and its artist is busy, until somebody has looked back on it.
+            place = Place.HELD if run.place is Place.HELD else Place.WANTED
+            ended = replace(ended, stage=afterwards, place=place, attempts=0, failures=0, error=None)
+        return Change(ended, (), told)
 
     @staticmethod
     def _state_event(run: Run, message: str = "") -> Event:

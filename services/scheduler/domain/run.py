@@ -145,6 +145,12 @@ class Run:
     """When silence is answered; None where it holds."""
     traceparent: str = ""
     """Of what started it; empty: nobody traced that."""
+    ended_at: datetime | None = None
+    """When it ended; None before, and where a version ended it that did not note that."""
+    ended_version: int = 0
+    """The version that it ended with; 0 as above. It changes once more where it is reflected on."""
+    endings: int = 0
+    """How often it has ended: one that failed and was retried ends again."""
 
     @property
     def request_id(self) -> str:

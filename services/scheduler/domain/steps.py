@@ -60,6 +60,11 @@ class Change:
     """Sets when silence is answered."""
     closings: tuple[Closing, ...] = ()
 
+    @property
+    def ends(self) -> bool:
+        """The run ends with it. What comes after the end changes the state no more."""
+        return any(event.type == "STATE_CHANGED" and event.state.final for event in self.events)
+
     def then(self, later: "Change") -> "Change":
         """Both steps as one."""
         return replace(
@@ -99,4 +104,15 @@ class Decided:
     decision: Decision
 
 
-Outcome: TypeAlias = Done | TakeRefused | AskPerson | Decided
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The stage may do nothing yet; the run waits without a place, and nothing has failed."""
+
+    delay_s: float
+    until: str
+    """For people: until when, and what is waited for."""
+    why: RunError
+    """What the stage was told."""
+
+
+Outcome: TypeAlias = Done | TakeRefused | AskPerson | Decided | Postponed

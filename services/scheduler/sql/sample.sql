@@ -4,6 +4,9 @@ SELECT
     (SELECT coalesce(jsonb_object_agg(state, runs), '{}') FROM (
         SELECT state, count(*) AS runs FROM runs WHERE state = ANY ($1::text[]) GROUP BY state
     ) AS open) AS runs,
+    -- No retry waits for so long: these wait for room in their artist's week.
+    (SELECT count(*) FROM runs
+        WHERE place = 'wanted' AND not_before > now() + interval '15 minutes') AS postponed,
     waiting.waiting, waiting.waiting_s, queued.due, queued.later, queued.due_s, picked.picked
 FROM (
     SELECT count(*) AS waiting,

@@ -1,5 +1,5 @@
 -- One step of a run, whole: the run where it is still at version $2, its stages ($19), events ($20) and
--- the questions that are over with it ($26).
+-- the questions that are over with it ($26). $23: it is over after this step; $27: it ends with this step.
 WITH saved AS (
     UPDATE runs SET
         version = version + 1,
@@ -24,7 +24,11 @@ WITH saved AS (
         updated_at = now(),
         -- Left alone where there is no delay: a change of an indexed column costs every index.
         not_before = CASE WHEN $21 > 0 THEN now() + make_interval(secs => $21) ELSE not_before END,
-        announced = NOT $23,
+        -- What comes after its end leaves alone what is still to be told of it.
+        announced = NOT $27 AND (announced OR NOT $23),
+        ended_at = CASE WHEN $27 THEN now() WHEN $23 THEN ended_at END,
+        ended_version = CASE WHEN $27 THEN version + 1 WHEN $23 THEN ended_version END,
+        endings = endings + ($27::boolean)::integer,
         takes_left = $24,
         on_silence = $25,
         approval_expires_at = CASE

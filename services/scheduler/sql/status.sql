@@ -5,7 +5,7 @@ GROUP BY state
 UNION ALL
 SELECT state, count(*), NULL FROM runs
 WHERE state IN ('RELEASED', 'REJECTED', 'EXPIRED', 'FAILED', 'CANCELLED')
-  AND updated_at > now() - interval '24 hours'
+  AND coalesce(ended_at, updated_at) > now() - interval '24 hours'
 GROUP BY state
 UNION ALL
 SELECT NULL, 0, min(updated_at) FROM runs WHERE state = 'AWAITING_APPROVAL' AND place = 'none'

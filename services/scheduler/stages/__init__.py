@@ -13,8 +13,10 @@ class Stage(Protocol):
     """One step of a run: an idempotent call under `run.request_id`."""
 
     name: StageName
-    state: RunState
-    """The state of a run that is in this stage."""
+
+    @property
+    def state(self) -> RunState | None:
+        """The state of a run that is in this stage; None: it comes after the run's end."""
 
     async def run(self, run: Run, report: Report) -> Outcome:
         """Does the step, or finds it done. RemoteError or StageFailed where it can't be done."""

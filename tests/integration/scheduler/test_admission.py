@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from aiartist.artist_db.v1 import artist_db_pb2
+from aiartist.artist_db.v1 import artist_db_pb2, artist_state_pb2
 from aiartist.common.v1 import decision_pb2
 from services.chassis.errors import DependencyUnavailable
 from services.scheduler.domain import Outcome, Run
@@ -216,7 +216,7 @@ async def test_nobody_is_started_who_is_not_due_or_has_a_run_under_way_or_no_cad
     await last_ran(sql, "art_busy", timedelta(hours=5), place="wanted")
     await sql.execute("UPDATE runs SET not_before = now() + interval '1 day' WHERE place = 'wanted'")
     regular(peers, "art_paused", interval_s=3_600)
-    peers.artists["art_paused"].state = artist_db_pb2.ARTIST_STATE_PAUSED
+    peers.artists["art_paused"].state = artist_state_pb2.ARTIST_STATE_PAUSED
     regular(peers, "art_due", interval_s=3_600)
     await last_ran(sql, "art_due", timedelta(minutes=61))
     async with new_replica():
@@ -261,3 +261,47 @@ async def test_while_artist_db_is_away_nothing_starts_and_it_is_told_once(
         await until_started(sql, 1)
     told = [r["event"] for r in captured.records if "artist_db" in r["event"]]
     assert told == ["artist_db does not answer; trying again", "artist_db answers again"]
+
+
+async def test_a_full_week_holds_the_cadence_back_and_never_a_person(
+    new_replica: Any, peers: Peers, sql: Any
+) -> None:
+    regular(peers, "art_full", interval_s=60)
+    await sql.execute(
+        """
+        INSERT INTO runs (id, artist_id, state, stage, place, autopilot, started_by, created_at)
+        SELECT 'run_' || hours, 'art_full', 'REJECTED', 'APPROVE', 'none', false, 'operator',
+            now() - hours * interval '1 hour'
+        FROM unnest('{5,6,160}'::integer[]) AS hours
+        """
+    )
+    regular(peers, "art_due", interval_s=60)
+    await last_ran(sql, "art_due", timedelta(hours=5))
+    async with new_replica(scheduler_runs_a_week=3, scheduler_cadence_tick_s=0.02) as replica:
+        (first,) = await until_started(sql, 1)
+        assert first["artist_id"] == "art_due"
+        persons = await replica.start("art_full", autopilot=False)
+        await replica.until(persons, "AWAITING_APPROVAL")
+        assert len(await until_started(sql, 1)) == 1
+        await sql.execute(
+            "UPDATE runs SET created_at = created_at - interval '8 days' WHERE artist_id = 'art_full'"
+        )
+        assert {row["artist_id"] for row in await until_started(sql, 2)} == {"art_due", "art_full"}
+
+
+async def test_starts_of_an_artist_are_spaced_and_quiet_days_start_nothing(
+    new_replica: Any, peers: Peers, sql: Any
+) -> None:
+    regular(peers, "art_near", interval_s=60)
+    await last_ran(sql, "art_near", timedelta(minutes=50))
+    regular(peers, "art_far", interval_s=60)
+    await last_ran(sql, "art_far", timedelta(minutes=70))
+    async with new_replica(scheduler_quiet="mon-sun", scheduler_cadence_tick_s=0.01) as replica:
+        async with asyncio.timeout(30):
+            while len(peers.of(artist_db_pb2.ListArtistsRequest)) < 6:
+                await asyncio.sleep(0.01)
+        assert await sql.fetchval("SELECT count(*) FROM runs WHERE started_by = 'cadence'") == 0
+        await replica.start("art_near", autopilot=False)
+    async with new_replica():
+        rows = await until_started(sql, 1)
+    assert [row["artist_id"] for row in rows] == ["art_far"]

@@ -53,6 +53,21 @@ async def test_questions_that_wait_are_counted_with_the_longest_wait(database_ur
     assert metric("aiartist_scheduler_approvals_oldest_seconds") == 0
 
 
+async def test_runs_that_wait_for_room_in_their_week_are_counted_and_retries_are_not(
+    database_url: str, sql: Any
+) -> None:
+    await insert(sql, "RELEASING", "wanted", count=3)
+    await sql.execute("UPDATE runs SET not_before = now() + interval '10 minutes'")
+    await sql.execute("UPDATE runs SET not_before = now() + interval '3 days' WHERE id <> 'RELEASING1'")
+    async with Database.open(database_url, schema=SCHEMA) as database:
+        await Sampler(database).sample()
+        assert metric("aiartist_scheduler_runs_postponed") == 2
+        assert metric("aiartist_scheduler_runs", state="releasing") == 3
+        await sql.execute("DELETE FROM runs")
+        await Sampler(database).sample()
+    assert metric("aiartist_scheduler_runs_postponed") == 0
+
+
 async def test_jobs_are_due_later_or_picked_and_the_longest_due_tells_its_wait(
     database_url: str, sql: Any
 ) -> None:

@@ -21,10 +21,11 @@ from tests.support.scheduler_plans import RecordingDatabase, indexes, plan_of, r
 RUNS = 10_000
 SEED = f"""
 INSERT INTO runs (id, artist_id, state, stage, place, autopilot, started_by, created_at, updated_at,
-                  not_before, approval_expires_at, announced)
+                  not_before, approval_expires_at, announced, endings)
 SELECT 'run_' || n, 'art_' || n % 100, kinds.state, 'APPROVE', kinds.place, false, kinds.started_by,
     times.time, times.time, times.time,
-    CASE WHEN kinds.state = 'AWAITING_APPROVAL' THEN times.time + interval '7 days' END, n % 500 <> 0
+    CASE WHEN kinds.state = 'AWAITING_APPROVAL' THEN times.time + interval '7 days' END, n % 500 <> 0,
+    CASE WHEN n % 500 = 2 THEN 1 ELSE 0 END
 FROM generate_series(1, {RUNS}) AS n
 CROSS JOIN LATERAL (SELECT now() - interval '1 day' + n * interval '1 second') AS times (time)
 CROSS JOIN LATERAL (
@@ -104,6 +105,26 @@ PLANS: dict[str, tuple[Work, str, set[str]]] = {
         "WHERE NOT announced",
         {"runs_to_announce"},
     ),
+    "which ends artist_db does not know": (
+        lambda store: store.unrecorded(50),
+        "WHERE recorded < endings",
+        {"runs_to_record"},
+    ),
+    "which it knows now": (
+        lambda store: store.mark_recorded(RUN),
+        "SET recorded",
+        {"runs_pkey"},
+    ),
+    "how many takes a run has": (
+        lambda store: store.takes_made("run_7"),
+        "SELECT count(*) FROM run_stages",
+        {"run_stages_pkey"},
+    ),
+    "what of an artist was approved and is not known there": (
+        lambda store: store.approved_under_way(RUN),
+        "state = 'RELEASING' AND place",
+        {"runs_of_artist", "runs_by_state", "runs_to_record"},
+    ),
     "which questions are to be closed": (
         lambda store: store.untold_closings(50),
         "FROM run_closings",
@@ -115,7 +136,7 @@ PLANS: dict[str, tuple[Work, str, set[str]]] = {
         {"run_closings_pkey"},
     ),
     "when artists ran last": (
-        lambda store: store.last_runs(["art_7", "art_8"]),
+        lambda store: store.last_runs(["art_7", "art_8"], most_a_week=7),
         "CROSS JOIN LATERAL",
         {"runs_of_artist", "runs_busy"},
     ),

@@ -8,7 +8,7 @@ import asyncpg
 import grpc
 import pytest
 
-from aiartist.artist_db.v1 import artist_db_pb2
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.scheduler.v1 import scheduler_pb2 as pb
 from services.chassis.errors import RemoteError, remote_error
 from tests.support.scheduler_peers import Peers
@@ -117,7 +117,7 @@ async def test_without_a_word_about_autopilot_the_artists_setting_holds(
 async def test_an_artist_who_is_not_active_starts_nothing(
     scheduler: Replica, peers: Peers, state: str, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    peers.artists["art_1"].state = artist_db_pb2.ArtistState.Value(f"ARTIST_STATE_{state}")
+    peers.artists["art_1"].state = artist_state_pb2.ArtistState.Value(f"ARTIST_STATE_{state}")
     error = await refused(scheduler.stub.StartRun(pb.StartRunRequest(artist_id="art_1"), timeout=CALL_S))
     assert error.remote_code is grpc.StatusCode.FAILED_PRECONDITION
     assert error.metadata == {

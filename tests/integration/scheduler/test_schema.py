@@ -11,20 +11,17 @@ from services.scheduler.app import build
 from services.scheduler.schema import migrate_schema
 from services.scheduler.settings import Settings
 
+EVERYTHING = ["0001_runs", "0002_people", "0003_traces", "0004_afterwards", "pgqueuer"]
+
 
 async def test_an_empty_database_gets_everything_and_nothing_the_second_time(empty_database_url: str) -> None:
-    assert await migrate_schema(empty_database_url) == ["0001_runs", "0002_people", "0003_traces", "pgqueuer"]
+    assert await migrate_schema(empty_database_url) == EVERYTHING
     assert await migrate_schema(empty_database_url) == []
 
 
 async def test_several_at_once_make_it_once(empty_database_url: str) -> None:
     applied = await asyncio.gather(*(migrate_schema(empty_database_url) for _ in range(3)))
-    assert sorted(name for names in applied for name in names) == [
-        "0001_runs",
-        "0002_people",
-        "0003_traces",
-        "pgqueuer",
-    ]
+    assert sorted(name for names in applied for name in names) == EVERYTHING
 
 
 async def test_an_interrupted_one_is_finished_by_the_next(empty_database_url: str) -> None:

@@ -1,6 +1,8 @@
 """The real stages against services that speak the real contracts."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -13,14 +15,19 @@ from aiartist.orchestrator.v1 import orchestrator_pb2
 from aiartist.release.v1 import release_pb2
 from aiartist.release.v1.release_pb2_grpc import ReleaseServiceStub
 from aiartist.scheduler.v1 import scheduler_pb2 as pb
-from services.chassis.errors import AlreadyExists, DependencyUnavailable, NotFound, RequestIdReused
-from services.scheduler.domain import Done, Outcome, Run, RunState, StageName
-from services.scheduler.stages import Report, StageFailed
+from services.chassis.errors import (
+    AlreadyExists,
+    DependencyUnavailable,
+    NotFound,
+    RemoteError,
+    RequestIdReused,
+)
+from services.scheduler.domain import Run, RunState
+from services.scheduler.stages import StageFailed
 from services.scheduler.stages.film import Film
 from services.scheduler.stages.package import Package
 from tests.support.scheduler_peers import Peers
-from tests.support.scheduler_replica import Replica, names_of, running_scheduler
-from tests.support.stub_stages import StubStages
+from tests.support.scheduler_replica import Replica, running_scheduler
 
 
 @pytest.fixture
@@ -151,34 +158,58 @@ async def _nowhere(step: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
-class Reflect:
-    """What a stage of a later version needs to be."""
-
-    name = StageName.REFLECT
-    state = RunState.RELEASING
-
-    def __init__(self) -> None:
-        self.reflected: list[str] = []
-
-    async def run(self, run: Run, report: Report) -> Outcome:
-        await report("reading", 1, 2)
-        self.reflected.append(run.release_id)
-        return Done(message="one change")
+def week_full(again_at: datetime) -> RemoteError:
+    moment = again_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return RemoteError(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        f"7 releases in 7 days; again at {moment}",
+        reason="ERROR_REASON_RELEASE_CAP",
+        metadata={"artist_id": "art_1", "cap": "7", "again_at": moment},
+    )
 
 
-async def test_a_new_stage_is_one_class_and_one_line(new_replica: Any, stages: StubStages) -> None:
-    reflect = Reflect()
-    async with new_replica([*stages.all, reflect]) as replica:
-        run = await replica.waiting()
-        await replica.decide(run, decision_pb2.VERDICT_APPROVED)
-        released = await replica.until(run.id, "RELEASED")
-        events = await replica.events(run.id)
-    assert reflect.reflected == ["rel of tak_1"]
-    assert [stage.stage for stage in released.stages][-3:] == [
-        pb.STAGE_NAME_PACKAGE,
-        pb.STAGE_NAME_PUBLISH,
-        pb.STAGE_NAME_REFLECT,
-    ]
-    told = [event.message for event in events if event.stage == pb.STAGE_NAME_REFLECT]
-    assert "one change" in told
-    assert {"STATE_CHANGED", "RELEASING"} in [names_of(event) for event in events]
+async def test_where_the_week_is_full_the_run_waits_without_a_place_until_there_is_room(
+    label: Replica, peers: Peers, sql: Any
+) -> None:
+    again_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+    peers.failing["PublishRelease"] = week_full(again_at)
+    run_id = await label.start(autopilot=True)
+    async with asyncio.timeout(30):
+        while await sql.fetchval("SELECT place <> 'wanted' OR attempts <> 0 OR stage <> 'PUBLISH' FROM runs"):
+            await asyncio.sleep(0.01)
+    waiting = await sql.fetchrow("SELECT * FROM runs")
+    assert abs(waiting["not_before"] - again_at) < timedelta(seconds=2)
+    assert (waiting["state"], waiting["failures"]) == ("RELEASING", 0)
+    run = await label.get(run_id)
+    publish = run.stages[-1]
+    assert (publish.stage, publish.state) == (pb.STAGE_NAME_PUBLISH, pb.StageExecution.STATE_RUNNING)
+    assert publish.error.reason == "ERROR_REASON_RELEASE_CAP"
+    peers.failing.clear()
+    await sql.execute("UPDATE runs SET not_before = now()")
+    await label.until(run_id, "RELEASED")
+    messages = [event.message for event in await label.events(run_id)]
+    assert any(message.startswith(f"waits until {again_at:%Y-%m-%dT%H:%M:%SZ}: ") for message in messages)
+    ids = {request.request_id for request in peers.of(release_pb2.PublishReleaseRequest)}
+    assert ids == {f"{run_id}/publish/1"}
+
+
+@pytest.mark.parametrize("told", ["2026-13-01", "", "far ahead"])
+async def test_a_full_week_that_does_not_say_when_it_ends_fails_the_run(
+    label: Replica, peers: Peers, told: str
+) -> None:
+    error = week_full(datetime.now(UTC) + timedelta(days=9))
+    if told != "far ahead":
+        error.metadata = {**error.metadata, "again_at": told}
+    peers.failing["PublishRelease"] = error
+    run = await label.until(await label.start(autopilot=True), "FAILED")
+    assert run.error.reason == "ERROR_REASON_RELEASE_CAP"
+
+
+async def test_a_run_that_waits_for_room_may_be_cancelled(label: Replica, peers: Peers, sql: Any) -> None:
+    peers.failing["PublishRelease"] = week_full(datetime.now(UTC) + timedelta(days=3))
+    run_id = await label.start(autopilot=True)
+    async with asyncio.timeout(30):
+        while not await sql.fetchval("SELECT place = 'wanted' AND stage = 'PUBLISH' FROM runs"):
+            await asyncio.sleep(0.01)
+    cancelled = await label.stub.CancelRun(pb.CancelRunRequest(run_id=run_id), timeout=30)
+    assert cancelled.run.state == pb.RUN_STATE_CANCELLED

@@ -78,7 +78,7 @@ async def test_a_status_reads_none_of_the_runs_that_ended_before_yesterday(
         found = await Store(database, RunQueue(), max_active_runs=2).status()
         plan = await plan_of(database, "waiting_since", "FORMAT JSON, ANALYZE")
     assert sum(found.runs.values()) == 20 + 3 * 4
-    assert indexes(plan) == {"runs_by_state", "runs_ended", "runs_waiting"}
+    assert indexes(plan) == {"runs_by_state", "runs_over", "runs_waiting"}
     assert read_whole(plan) == set()
     read = [node["Actual Rows"] * node["Actual Loops"] for node in plan if "Index Name" in node]
     assert sum(read) <= 20 + 3 * 4 + 1

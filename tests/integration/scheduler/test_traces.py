@@ -40,8 +40,9 @@ def of_run(spans: list[KeptSpan], run_id: str) -> list[KeptSpan]:
 
 
 async def trace_of(collector: FakeCollector, run_id: str, last: str = NOTIFY) -> list[KeptSpan]:
-    """The run's trace, once its last span has arrived."""
+    """The run's trace, once its last span has arrived, and no half of a call is on its way any more."""
     await collector.named(last)
+    await collector.until_true(lambda: len(without_parent(of_run(collector.spans, run_id))) <= 1)
     return of_run(collector.spans, run_id)
 
 
@@ -54,10 +55,14 @@ def only(spans: list[KeptSpan], name: str) -> KeptSpan:
     return span
 
 
+def without_parent(spans: list[KeptSpan]) -> list[str]:
+    known = {span.span_id for span in spans}
+    return [span.name for span in spans if span.parent_id not in known]
+
+
 def assert_whole(spans: list[KeptSpan]) -> None:
     """Every parent is there, all but the first's."""
-    known = {span.span_id for span in spans}
-    assert [span.name for span in spans if span.parent_id not in known] == [START]
+    assert without_parent(spans) == [START]
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scheduler.cadence import Cadence, Due, Regular, due_now
+from services.scheduler.cadence import Cadence, Due, Past, Regular, Restraint, due_now
+from services.scheduler.quiet import Quiet
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,8 +19,14 @@ def regular(artist_id: str, cadence: Cadence = HOURLY, taken_on_at: datetime = N
     return Regular(artist_id, cadence, autopilot=False, taken_on_at=taken_on_at)
 
 
-def due(*artists: Regular, last: dict[str, tuple[datetime, bool]] | None = None) -> list[str]:
-    return [found.regular.artist_id for found in due_now(artists, last or {}, NOON)]
+def due(
+    *artists: Regular,
+    last: dict[str, tuple[datetime, bool]] | None = None,
+    restraint: Restraint | None = None,
+    in_week: int = 1,
+) -> list[str]:
+    past = {artist_id: Past(at, busy, in_week) for artist_id, (at, busy) in (last or {}).items()}
+    return [found.regular.artist_id for found in due_now(artists, past, NOON, restraint or Restraint())]
 
 
 def test_an_interval_counts_from_the_start_of_the_last_run() -> None:
@@ -50,7 +57,7 @@ def test_cron_is_read_in_utc_wherever_the_last_run_was_noted() -> None:
 
 
 def test_times_that_were_missed_count_once() -> None:
-    (found,) = due_now([regular("a", AT_TEN)], {"a": (NOON - 100 * HOUR, False)}, NOON)
+    (found,) = due_now([regular("a", AT_TEN)], {"a": Past(NOON - 100 * HOUR, False)}, NOON)
     assert found.due_at == datetime(2026, 2, 28, 10, 0, tzinfo=UTC)
     assert due(regular("a", AT_TEN), last={"a": (NOON, False)}) == []
 
@@ -84,9 +91,40 @@ def test_a_cadence_that_says_nothing_starts_nothing() -> None:
 )
 def test_nobody_is_due_before_their_time_and_everybody_at_it(found: list[tuple[int, int, bool]]) -> None:
     artists = [regular(str(n), Cadence(interval_s=interval)) for n, (_, interval, _) in enumerate(found)]
-    last = {str(n): (NOON - timedelta(seconds=ago), busy) for n, (ago, _, busy) in enumerate(found)}
+    last = {str(n): Past(NOON - timedelta(seconds=ago), busy) for n, (ago, _, busy) in enumerate(found)}
     expected = {str(n) for n, (ago, interval, busy) in enumerate(found) if not busy and ago >= interval}
     answer: list[Due] = due_now(artists, last, NOON)
     assert {d.regular.artist_id for d in answer} == expected
-    starts = [last[d.regular.artist_id][0] for d in answer]
+    starts = [last[d.regular.artist_id].started_at for d in answer]
     assert starts == sorted(starts)
+
+
+def test_an_artist_whose_week_is_full_waits_for_room() -> None:
+    last = {"a": (NOON - 2 * HOUR, False)}
+    assert due(regular("a"), last=last, restraint=Restraint(most_a_week=7), in_week=7) == []
+    assert due(regular("a"), last=last, restraint=Restraint(most_a_week=7), in_week=6) == ["a"]
+
+
+def test_without_a_cap_a_week_is_never_full() -> None:
+    assert due(regular("a"), last={"a": (NOON - 2 * HOUR, False)}, in_week=1_000) == ["a"]
+
+
+def test_two_starts_of_one_artist_are_spaced_whatever_the_cadence_says() -> None:
+    spaced = Restraint(spacing=3 * HOUR)
+    assert due(regular("a"), last={"a": (NOON - 2 * HOUR, False)}, restraint=spaced) == []
+    assert due(regular("a"), last={"a": (NOON - 3 * HOUR, False)}, restraint=spaced) == ["a"]
+
+
+def test_the_first_song_of_an_artist_is_held_back_by_neither_cap_nor_spacing() -> None:
+    assert due(regular("a"), restraint=Restraint(most_a_week=1, spacing=9 * HOUR)) == ["a"]
+
+
+def test_in_a_quiet_period_nothing_is_due_and_after_it_what_was_missed_is_once() -> None:
+    artists = [regular("a"), regular("new")]
+    last = {"a": Past(NOON - 30 * HOUR, False)}
+    restraint = Restraint(quiet=Quiet.parse("11:00-13:00"))
+    assert due_now(artists, last, NOON, restraint) == []
+    found = due_now(artists, last, NOON + HOUR, restraint)
+    assert sorted(one.regular.artist_id for one in found) == ["a", "new"]
+    started = {one.regular.artist_id: Past(NOON + HOUR, False) for one in found}
+    assert due_now(artists, started, NOON + HOUR, restraint) == []

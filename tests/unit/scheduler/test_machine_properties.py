@@ -17,6 +17,7 @@ from services.scheduler.domain import (
     Machine,
     Pipeline,
     Place,
+    Postponed,
     Run,
     RunError,
     RunState,
@@ -54,8 +55,10 @@ PIPELINE = Pipeline(
         (StageName.FILM, R),
         (StageName.PACKAGE, R),
         (StageName.PUBLISH, R),
+        (StageName.REFLECT, None),
     ]
 )
+WEEK_FULL = RunError("ERROR_REASON_RELEASE_CAP", "7 releases in 7 days", retryable=True)
 PERSONS_VERDICTS = [
     Verdict.APPROVED,
     Verdict.REJECTED,
@@ -87,9 +90,12 @@ class AnyLife(RuleBasedStateMachine):
     def apply(self, change: Change) -> None:
         before, self.run = self.run, replace(change.run, version=self.run.version + 1)
         self.check_closings(before, change)
+        assert change.ends == (self.run.state.final and not before.state.final)
         arrows = FORWARD.get(before.state, set())
         if not before.state.final:
             arrows = arrows | {RunState.FAILED, RunState.CANCELLED, before.state}
+        elif before.place is not Place.NONE:
+            arrows = {before.state}
         assert self.run.state in arrows, f"{before.state} -> {self.run.state}"
         assert self.run.take_number >= before.take_number
         places = [(stage.stage, stage.take_number) for stage in change.stages]
@@ -120,8 +126,13 @@ class AnyLife(RuleBasedStateMachine):
             assert len(self.passed) == self.run.takes_wanted
 
     @invariant()
-    def a_place_is_neither_wanted_nor_held_exactly_where_the_run_waits_or_is_over(self) -> None:
-        assert (self.run.place is Place.NONE) == (self.waiting or self.run.state.final)
+    def a_place_is_neither_wanted_nor_held_exactly_where_the_run_waits_or_rests(self) -> None:
+        if self.run.state.final:
+            looked_back_on = self.run.stage is StageName.REFLECT
+            assert looked_back_on or self.run.place is Place.NONE
+            assert not looked_back_on or self.run.state not in (RunState.FAILED, RunState.CANCELLED)
+        else:
+            assert (self.run.place is Place.NONE) == self.waiting
 
     @invariant()
     def a_run_under_way_is_in_its_stages_state(self) -> None:
@@ -138,7 +149,7 @@ class AnyLife(RuleBasedStateMachine):
     def only_a_failed_run_has_an_error_for_good(self) -> None:
         if self.run.state is RunState.FAILED:
             assert self.run.error is not None
-        elif self.run.state.final:
+        elif self.run.state.final and self.run.place is Place.NONE:
             assert self.run.state is RunState.CANCELLED or self.run.error is None
 
     @invariant()
@@ -158,7 +169,7 @@ class AnyLife(RuleBasedStateMachine):
     def begin(self) -> None:
         """Also after a crash, and by another replica."""
         self.apply(self.machine.begin(self.run))
-        self.begun = not self.run.state.final
+        self.begun = self.run.place is Place.HELD
 
     @precondition(lambda self: self.begun and self.run.stage is not StageName.APPROVE)
     @rule(begins_the_next=st.booleans())
@@ -178,10 +189,17 @@ class AnyLife(RuleBasedStateMachine):
         self.go_on(self.machine.finish(self.run, Done(values)), begins_the_next)
 
     def go_on(self, change: Change, begins_the_next: bool) -> None:
-        """As the driver: the next stage's begin is committed with this one's end."""
-        begins_the_next = begins_the_next and change.run.place is Place.HELD
+        """As the driver: the next stage's begin is committed with this one's end, but not with the run's."""
+        begins_the_next = begins_the_next and change.run.place is Place.HELD and not change.ends
         self.apply(change.then(self.machine.begin(change.run)) if begins_the_next else change)
         self.begun = begins_the_next
+
+    @precondition(lambda self: self.begun and self.run.stage is StageName.PUBLISH)
+    @rule(delay_s=st.floats(1, 8 * 86_400))
+    def find_the_week_full(self, delay_s: float) -> None:
+        before = self.run
+        self.apply(self.machine.finish(self.run, Postponed(delay_s, "later", WEEK_FULL)))
+        assert (self.run.attempts, self.run.failures) == (before.attempts - 1, before.failures)
 
     @precondition(lambda self: self.begun and self.run.stage is StageName.PRODUCE)
     @rule(begins_the_next=st.booleans())
@@ -241,10 +259,10 @@ class AnyLife(RuleBasedStateMachine):
         self.apply(self.machine.cancel(self.run, "enough"))
         assert self.run.state is RunState.CANCELLED
 
-    @precondition(lambda self: self.run.state.final)
+    @precondition(lambda self: self.run.state.final and self.run.place is Place.NONE)
     @rule()
     def rest(self) -> None:
-        """Nothing of what goes on by itself concerns a run that is over."""
+        """Nothing of what goes on by itself concerns a run that is over and was looked back on."""
         assert not self.begun
         assert self.run.place is Place.NONE
 

@@ -16,6 +16,7 @@ from services.scheduler.domain import (
     Outcome,
     Pipeline,
     Place,
+    Postponed,
     Run,
     RunError,
     RunState,
@@ -33,6 +34,7 @@ MACHINE = Machine(
             (StageName.PRODUCE, RunState.PRODUCING),
             (StageName.APPROVE, RunState.AWAITING_APPROVAL),
             (StageName.PUBLISH, RunState.RELEASING),
+            (StageName.REFLECT, None),
         ]
     ),
     Limits(max_takes=2, max_failures=2, max_attempts=5, backoff_base_s=1, backoff_max_s=2, approval_ttl_s=60),
@@ -223,6 +225,41 @@ def test_autopilot_approves_without_a_wait(story: Story) -> None:
         story.begin()
     decision = Decision(Verdict.AUTOPILOT_APPROVED, "sha256:1", "autopilot")
     assert only(story.finish(Decided(decision))).name == "stage approve"
+
+
+def to_publish(story: Story) -> None:
+    story.under_way()
+    for outcome in (Done(), Done(), Decided(Decision(Verdict.AUTOPILOT_APPROVED, "sha256:1", "autopilot"))):
+        story.finish(outcome)
+        story.begin()
+
+
+def test_what_must_wait_to_be_published_is_no_error(story: Story) -> None:
+    to_publish(story)
+    full = RunError("ERROR_REASON_RELEASE_CAP", "the week is full", retryable=True)
+    over = only(story.finish(Postponed(60.0, "waits until Sunday", full)))
+    assert (over.facts["outcome"], over.error) == ("postponed", None)
+
+
+def test_looking_back_is_a_span_of_its_own_after_the_end(story: Story) -> None:
+    to_publish(story)
+    published = only(story.finish(Done()))
+    assert story.begin() == []
+    reflected = only(story.finish(Done(message="no change")))
+    assert [published.name, reflected.name] == ["stage publish", "stage reflect"]
+    assert reflected.facts["outcome"] == "succeeded"
+
+
+def test_looking_back_that_fails_is_an_error_each_time_and_when_it_is_given_up(story: Story) -> None:
+    to_publish(story)
+    story.finish(Done())
+    story.begin()
+    first = only(story.fail())
+    story.under_way()
+    last = only(story.fail())
+    assert [first.facts["outcome"], last.facts["outcome"]] == ["failed", "failed"]
+    assert last.error is not None
+    assert story.run.state is RunState.RELEASED
 
 
 def test_a_stage_that_an_operator_has_tried_again_is_another_span(story: Story) -> None:
