@@ -24,7 +24,7 @@ class ConsoleChannel:
                 severity=draft.severity.value,
                 title=draft.title,
                 body=draft.body,
-                **{name: value for name, value in about.items() if value},
+                **{name: value for name, value in {**about, "subject_id": draft.subject_id}.items() if value},
             )
             return
         expires_at = expiry(request)

@@ -46,6 +46,15 @@ class Topic(StrEnum):
     FALLBACK = "fallback"
     BUDGET = "budget"
     ERROR = "error"
+    PERSONA = "persona"
+    LIFE = "life"
+    CANDIDATE = "candidate"
+    EXPERIMENT = "experiment"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Topic":
+        """Stored by a newer version: its text is told all the same."""
+        return cls.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ class Draft:
     approval: RequestApprovalRequest | None = None
     topic: Topic = Topic.OTHER
     error_fingerprint: str = ""
+    subject_id: str = ""
+    """The change, the move or the experiment that a notice is about; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The other services, as far as people are told of them or change them over Telegram."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import experiment_pb2, life_pb2
 from aiartist.common.v1.audio_pb2 import Artifact
 from aiartist.common.v1.brief_pb2 import ModelUse
 from aiartist.error_analyzer.v1 import error_analyzer_pb2 as errors_pb
@@ -27,6 +28,16 @@ READ_TIMEOUT_S = 20.0
 FILE_MOST = 48 << 20
 """Bytes of a file that a bot may send, with room for the rest of the call; Telegram takes 50 MB."""
 _TAKES = 20
+TOLD_CHANGES = (
+    life_pb2.PersonaChange.STATE_PROPOSED,
+    life_pb2.PersonaChange.STATE_APPLIED,
+    life_pb2.PersonaChange.STATE_DECLINED,
+    life_pb2.PersonaChange.STATE_LAPSED,
+    life_pb2.PersonaChange.STATE_REFUSED,
+)
+"""Reflections that wanted something; most of the others say that nothing has to change."""
+_LOOKED_THROUGH = 500
+"""Changes or moves of an artist, the newest, among which one is looked for by its id."""
 
 Answer = TypeVar("Answer")
 
@@ -130,6 +141,48 @@ class Peers:
             self.artist_db.GetArtist(db.GetArtistRequest(artist_id=artist_id), timeout=CALL_TIMEOUT_S),
         )
         return response.artist if response else None
+
+    async def changes(
+        self,
+        artist_id: str = "",
+        states: Sequence[life_pb2.PersonaChange.State.ValueType] = TOLD_CHANGES,
+        *,
+        most: int = _LOOKED_THROUGH,
+    ) -> Sequence[life_pb2.PersonaChange]:
+        """What reflections wanted, newest first, of one artist or of all."""
+        request = life_pb2.ListChangesRequest(artist_id=artist_id, states=states, page_size=most)
+        response = await found("artist_db", self.artist_db.ListChanges(request, timeout=CALL_TIMEOUT_S))
+        return response.changes if response else ()
+
+    async def change(self, artist_id: str, change_id: str) -> life_pb2.PersonaChange | None:
+        """None where the artist has none of that id, or has it no more among the newest."""
+        changes = await self.changes(artist_id)
+        return next((change for change in changes if change.id == change_id), None)
+
+    async def moves(self, artist_id: str, *, most: int = _LOOKED_THROUGH) -> Sequence[life_pb2.Move]:
+        """An artist's moves, newest first; PeerAway where artist_db does not answer."""
+        request = life_pb2.ListMovesRequest(artist_id=artist_id, page_size=most)
+        response = await found("artist_db", self.artist_db.ListMoves(request, timeout=CALL_TIMEOUT_S))
+        return response.moves if response else ()
+
+    async def move(self, artist_id: str, move_id: str) -> life_pb2.Move | None:
+        """None where the artist has none of that id, or has it no more among the newest."""
+        moves = await self.moves(artist_id)
+        return next((move for move in moves if move.id == move_id), None)
+
+    async def versions(self, artist_id: str, *, most: int) -> Sequence[db.PersonaVersion]:
+        """An artist's persona versions, newest first; PeerAway where artist_db does not answer."""
+        request = db.ListPersonaVersionsRequest(artist_id=artist_id, page_size=most)
+        response = await found(
+            "artist_db", self.artist_db.ListPersonaVersions(request, timeout=CALL_TIMEOUT_S)
+        )
+        return response.versions if response else ()
+
+    async def experiment(self, experiment_id: str) -> experiment_pb2.Experiment | None:
+        """With how it stands; None where there is none. PeerAway where artist_db does not answer."""
+        request = experiment_pb2.GetExperimentRequest(experiment_id=experiment_id)
+        response = await found("artist_db", self.artist_db.GetExperiment(request, timeout=CALL_TIMEOUT_S))
+        return response.experiment if response else None
 
     async def error(self, fingerprint: str) -> db.ErrorGroup | None:
         """None where there is no such group of errors; PeerAway where artist_db does not answer."""

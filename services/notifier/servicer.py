@@ -40,6 +40,10 @@ _TOPIC_OF = {
     notifier_pb2.TOPIC_FALLBACK: Topic.FALLBACK,
     notifier_pb2.TOPIC_BUDGET: Topic.BUDGET,
     notifier_pb2.TOPIC_ERROR: Topic.ERROR,
+    notifier_pb2.TOPIC_PERSONA: Topic.PERSONA,
+    notifier_pb2.TOPIC_LIFE: Topic.LIFE,
+    notifier_pb2.TOPIC_CANDIDATE: Topic.CANDIDATE,
+    notifier_pb2.TOPIC_EXPERIMENT: Topic.EXPERIMENT,
 }
 _TOPIC_TO = {topic: value for value, topic in _TOPIC_OF.items()}
 _STATE_TO = {
@@ -137,6 +141,7 @@ class NotifierServicer(notifier_pb2_grpc.NotifierServiceServicer):
             request.artist_id,
             topic=_TOPIC_OF[request.topic],
             error_fingerprint=request.error_fingerprint,
+            subject_id=request.subject_id,
         )
         async with self._db.transaction() as connection:
 

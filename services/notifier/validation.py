@@ -70,7 +70,8 @@ def check_notice(request: NotifyRequest) -> None:
         wrong.append(FieldViolation("severity", f"must be one of the enum's values, is {request.severity}"))
     if request.topic not in Topic.values():
         wrong.append(FieldViolation("topic", f"must be one of the enum's values, is {request.topic}"))
-    wrong += _ids({"error_fingerprint": request.error_fingerprint}, required=False)
+    about = {"error_fingerprint": request.error_fingerprint, "subject_id": request.subject_id}
+    wrong += _ids(about, required=False)
     if not request.title.strip():
         wrong.append(FieldViolation("title", f"is required: one line, 1 to {MAX_TITLE} characters"))
     elif problem := _one_line(request.title):

@@ -1,10 +1,12 @@
 """What operators change: each over the RPC that the command line uses, once for each press or command."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.error_analyzer.v1 import error_analyzer_pb2 as err
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.errors import RemoteError
@@ -14,11 +16,14 @@ from services.notifier.panel import desk as ask
 from services.notifier.panel.desk import Answer, Desk
 from services.notifier.panel.pages import STEP
 from services.notifier.panel.refusals import reason
-from services.notifier.panel.words import SILENCES, count, name_of, silence
+from services.notifier.panel.words import MAKES_SONGS, SILENCES, count, name_of, silence
 from services.notifier.peers import CALL_TIMEOUT_S, found
 
 AT_ONCE = 8
 """Artists that are paused or resumed at a time, where it is all of them."""
+
+NOTHING_YET: Mapping[str, str] = MappingProxyType({})
+"""Of a change that is never done already."""
 
 _log = get_logger("notifier.panel")
 
@@ -40,7 +45,7 @@ async def start_run(desk: Desk, artist_id: str, wish: str = "", *, ticket: str =
         request_id=f"ticket/{ticket}/{artist_id}" if ticket else desk.key, artist_id=artist_id, note=wish
     )
     call: Awaitable[sched.StartRunResponse] = desk.peers.scheduler.StartRun(request, timeout=CALL_TIMEOUT_S)
-    return await _changed(
+    return await changed(
         desk,
         "scheduler",
         call,
@@ -54,20 +59,20 @@ async def cancel(desk: Desk, run_id: str) -> Outcome:
         request_id=desk.key, run_id=run_id, reason=f"by {desk.person.decided_by}"
     )
     call: Awaitable[sched.CancelRunResponse] = desk.peers.scheduler.CancelRun(request, timeout=CALL_TIMEOUT_S)
-    return await _changed(
+    return await changed(
         desk,
         "scheduler",
         call,
         lambda _: Outcome("🛑 The run is cancelled."),
         gone="That run is not there any more.",
-        already=("CANCELLED", "The run was cancelled already."),
+        already={"CANCELLED": "The run was cancelled already."},
     )
 
 
 async def retry(desk: Desk, run_id: str) -> Outcome:
     request = sched.RetryRunRequest(request_id=desk.key, run_id=run_id)
     call: Awaitable[sched.RetryRunResponse] = desk.peers.scheduler.RetryRun(request, timeout=CALL_TIMEOUT_S)
-    return await _changed(
+    return await changed(
         desk,
         "scheduler",
         call,
@@ -82,7 +87,7 @@ async def set_autopilot(desk: Desk, artist_id: str, *, enabled: bool) -> Outcome
         request, timeout=CALL_TIMEOUT_S
     )
     then = "on: new songs go out unasked" if enabled else "off: you are asked about new songs"
-    return await _changed_artist(
+    return await changed_artist(
         desk, call, lambda answer: Outcome(f"Autopilot of {name_of(answer.artist)} is {then}.")
     )
 
@@ -95,7 +100,7 @@ async def set_silence(desk: Desk, artist_id: str, answer_name: str) -> Outcome:
     call: Awaitable[db.SetSilenceAnswerResponse] = desk.peers.artist_db.SetSilenceAnswer(
         request, timeout=CALL_TIMEOUT_S
     )
-    return await _changed_artist(
+    return await changed_artist(
         desk,
         call,
         lambda answer: Outcome(
@@ -112,11 +117,11 @@ async def pause(desk: Desk, artist_id: str, *, request_id: str = "") -> Outcome:
     call: Awaitable[db.PauseArtistResponse] = desk.peers.artist_db.PauseArtist(
         request, timeout=CALL_TIMEOUT_S
     )
-    return await _changed_artist(
+    return await changed_artist(
         desk,
         call,
         lambda answer: Outcome(f"⏸ {name_of(answer.artist)} is paused: no new songs."),
-        already=("PAUSED", "That artist is paused already."),
+        already={"PAUSED": "That artist is paused already."},
     )
 
 
@@ -127,11 +132,11 @@ async def resume(desk: Desk, artist_id: str, *, request_id: str = "") -> Outcome
     call: Awaitable[db.ResumeArtistResponse] = desk.peers.artist_db.ResumeArtist(
         request, timeout=CALL_TIMEOUT_S
     )
-    return await _changed_artist(
+    return await changed_artist(
         desk,
         call,
         lambda answer: Outcome(f"▶️ {name_of(answer.artist)} makes songs again."),
-        already=("ACTIVE", "That artist is active already."),
+        already={"ACTIVE": "That artist is active already."},
     )
 
 
@@ -142,11 +147,11 @@ async def retire(desk: Desk, artist_id: str) -> Outcome:
     call: Awaitable[db.RetireArtistResponse] = desk.peers.artist_db.RetireArtist(
         request, timeout=CALL_TIMEOUT_S
     )
-    return await _changed_artist(
+    return await changed_artist(
         desk,
         call,
         lambda answer: Outcome(f"🛑 {name_of(answer.artist)} is retired."),
-        already=("RETIRED", "That artist is retired already."),
+        already={"RETIRED": "That artist is retired already."},
     )
 
 
@@ -158,7 +163,7 @@ async def set_budget(
         request_id=desk.key, scope=scope, subject=subject, limit_micro_usd=limit_micro_usd
     )
     call: Awaitable[db.SetBudgetResponse] = desk.peers.artist_db.SetBudget(request, timeout=CALL_TIMEOUT_S)
-    return await _changed(
+    return await changed(
         desk,
         "artist_db",
         call,
@@ -186,7 +191,7 @@ async def ignore_error(desk: Desk, fingerprint: str) -> Outcome:
         desk,
         call,
         "🙈 Ignored: it is counted, and nothing more is done about it.",
-        already=("ignored", "It is ignored already."),
+        already={"ignored": "It is ignored already."},
     )
 
 
@@ -195,7 +200,7 @@ async def reopen_error(desk: Desk, fingerprint: str) -> Outcome:
     call: Awaitable[err.ReopenErrorResponse] = desk.peers.error_analyzer.ReopenError(
         request, timeout=CALL_TIMEOUT_S
     )
-    return await _changed_error(desk, call, "🔁 It is taken up again.", already=("new", "It is up already."))
+    return await _changed_error(desk, call, "🔁 It is taken up again.", already={"new": "It is up already."})
 
 
 async def apply_fix(desk: Desk, fingerprint: str, commit: str) -> Outcome:
@@ -210,7 +215,7 @@ async def apply_fix(desk: Desk, fingerprint: str, commit: str) -> Outcome:
         desk,
         call,
         "🔧 The fix is about to be applied; you are told when it is.",
-        already=("fix_applied", "The fix is applied already."),
+        already={"fix_applied": "The fix is applied already."},
     )
 
 
@@ -223,27 +228,29 @@ async def revert_fix(desk: Desk, fingerprint: str) -> Outcome:
         desk,
         call,
         "↩️ The fix is about to be taken out; you are told when it is.",
-        already=("reverted", "The fix is taken out already."),
+        already={"reverted": "The fix is taken out already."},
     )
 
 
 async def pause_all(desk: Desk) -> Outcome:
-    """Every active artist."""
-    tried = await _each(desk, db.ARTIST_STATE_ACTIVE, pause)
+    """Every artist that makes songs."""
+    tried = await _each(desk, MAKES_SONGS, pause)
     return _of_all(tried, "⏸ Every active artist is paused: no new songs.")
 
 
 async def resume_all(desk: Desk) -> Outcome:
     """Every paused artist."""
-    tried = await _each(desk, db.ARTIST_STATE_PAUSED, resume)
+    tried = await _each(desk, (artist_state_pb2.ARTIST_STATE_PAUSED,), resume)
     return _of_all(tried, "▶️ Every paused artist makes songs again.")
 
 
 async def _each(
-    desk: Desk, state: db.ArtistState.ValueType, change: Callable[..., Awaitable[Outcome]]
+    desk: Desk,
+    states: Sequence[artist_state_pb2.ArtistState.ValueType],
+    change: Callable[..., Awaitable[Outcome]],
 ) -> list[Outcome]:
-    """Changes all artists in a state. A repeat after a crash finds those that are left."""
-    fetch, token, ids = ask.artists(desk.peers, (state,)), "", list[str]()
+    """Changes all artists in these states. A repeat after a crash finds those that are left."""
+    fetch, token, ids = ask.artists(desk.peers, states), "", list[str]()
     while True:
         # All ids first: who is changed leaves the list.
         page, token = await fetch(STEP, token)
@@ -279,9 +286,9 @@ def _orders(desk: Desk) -> str:
 
 
 async def _changed_error(
-    desk: Desk, call: Awaitable[Answer], text: str, already: tuple[str, str] = ("", "")
+    desk: Desk, call: Awaitable[Answer], text: str, already: Mapping[str, str] = NOTHING_YET
 ) -> Outcome:
-    return await _changed(
+    return await changed(
         desk,
         "error_analyzer",
         call,
@@ -291,36 +298,36 @@ async def _changed_error(
     )
 
 
-async def _changed_artist(
+async def changed_artist(
     desk: Desk,
     call: Awaitable[Answer],
     told: Callable[[Answer], Outcome],
-    already: tuple[str, str] = ("", ""),
+    already: Mapping[str, str] = NOTHING_YET,
 ) -> Outcome:
-    return await _changed(
+    return await changed(
         desk, "artist_db", call, told, gone="That artist is not there any more.", already=already
     )
 
 
-async def _changed(
+async def changed(
     desk: Desk,
     service: str,
     call: Awaitable[Answer],
     told: Callable[[Answer], Outcome],
     *,
     gone: str,
-    already: tuple[str, str] = ("", ""),
+    already: Mapping[str, str] = NOTHING_YET,
 ) -> Outcome:
     """Makes the call and tells of it; PeerAway where it has to wait.
 
-    `already` is the state in which nothing is left to be done, and what is said of it.
+    `already`, by state in which nothing is left to be done: what is said of it.
     """
     try:
         answer = await found(service, call)
     except RemoteError as error:
         is_so = error.remote_reason == "ERROR_REASON_WRONG_STATE"
-        if is_so and already[0] and error.metadata.get("state") == already[0]:
-            return Outcome(already[1])
+        if is_so and (said := already.get(error.metadata.get("state", ""))):
+            return Outcome(said)
         _log.info("a change was refused", by=desk.person.decided_by, reason=error.remote_reason)
         return Outcome(reason(error), done=False)
     if answer is None:

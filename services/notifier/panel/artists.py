@@ -1,15 +1,33 @@
 """Artists: the list, for looking and for choosing, and one of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2, life_pb2
+from services.notifier.hours import age
 from services.notifier.panel import desk as ask
 from services.notifier.panel.desk import Desk, soft
 from services.notifier.panel.pages import Page, page_after, remarks, tap, turning
 from services.notifier.panel.refusals import missing
 from services.notifier.panel.screen import Screen
-from services.notifier.panel.words import ARTIST_ICONS, SILENCES, artist_state, cadence, name_of, silence
+from services.notifier.panel.words import (
+    ARTIST_ICONS,
+    EVOLVES,
+    MAKES_SONGS,
+    SILENCES,
+    ago,
+    artist_state,
+    cadence,
+    evolve,
+    moment,
+    name_of,
+    silence,
+)
+from services.notifier.telegram.change_cards import STATE_ICONS, STATE_WORDS, both_ids, field_name
+from services.notifier.telegram.learning_notes import candidate_orders, themes_and_style
 from services.notifier.telegram.post import Button, Keyboard, rows
 from services.notifier.telegram.text import (
     MESSAGE_MOST,
@@ -22,8 +40,21 @@ from services.notifier.telegram.text import (
     plain,
 )
 
-MAKES_SONGS = (db.ARTIST_STATE_ACTIVE, db.ARTIST_STATE_EVOLVING)
 _COUNTED = 500
+
+
+_CHANGES_LOOKED_AT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What became of an artist lately; None: not to be had now."""
+
+    now: datetime
+    move: life_pb2.Move | None = None
+    """The last one."""
+    changes: Sequence[life_pb2.PersonaChange] | None = None
+    """What reflections wanted, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +63,7 @@ class Purpose:
 
     heading: str
     nobody: str
-    states: Sequence[db.ArtistState.ValueType] = field(default=())
+    states: Sequence[artist_state_pb2.ArtistState.ValueType] = field(default=())
     for_all: tuple[str, str] | None = None
     """A button for all of them: its text and its data."""
     action: str = ""
@@ -47,21 +78,21 @@ PURPOSES: Mapping[str, Purpose] = {
     "pause": Purpose(
         "⏸ Pause: whom?",
         "No artist is active, so there is nobody to pause.",
-        (db.ARTIST_STATE_ACTIVE,),
+        MAKES_SONGS,
         ("⏸ All of them", "x:pause.all"),
         "x:pause",
     ),
     "resume": Purpose(
         "▶️ Resume: whom?",
         "No artist is paused.",
-        (db.ARTIST_STATE_PAUSED,),
+        (artist_state_pb2.ARTIST_STATE_PAUSED,),
         ("▶️ All of them", "x:resume.all"),
         "x:resume",
     ),
     "autopilot": Purpose(
         "🎤 Autopilot: for whom?",
         "There is no artist yet.",
-        (*MAKES_SONGS, db.ARTIST_STATE_PAUSED),
+        (*MAKES_SONGS, artist_state_pb2.ARTIST_STATE_PAUSED),
     ),
 }
 
@@ -104,7 +135,7 @@ def _choose(artist: db.Artist, action: str, ticket: str) -> list[Button]:
 def _entry(artist: db.Artist) -> Rich:
     icon = ARTIST_ICONS.get(artist.state, "🎤")
     facts = [
-        "" if artist.state == db.ARTIST_STATE_ACTIVE else artist_state(artist.state),
+        "" if artist.state == artist_state_pb2.ARTIST_STATE_ACTIVE else artist_state(artist.state),
         "autopilot" if artist.autopilot_enabled else "",
     ]
     facts = list(filter(None, facts)) or [one_line(artist.persona.genre, 14)]
@@ -116,58 +147,107 @@ async def show(desk: Desk, artist_id: str) -> Screen:
     artist = await desk.peers.artist(artist_id)
     if artist is None:
         return missing("artist", "Artists", "p:artists")
-    released = await soft(ask.releases(desk.peers, artist_id)(_COUNTED, ""))
+    released, moves, changes = await asyncio.gather(
+        soft(ask.releases(desk.peers, artist_id)(_COUNTED, "")),
+        soft(desk.peers.moves(artist_id, most=1)),
+        soft(desk.peers.changes(artist_id, most=_CHANGES_LOOKED_AT)),
+    )
     told = "?" if released is None else f"{len(released[0])}{'+' if released[1] else ''}"
-    return artist_screen(artist, told, operates=desk.operates, ticket=desk.ticket)
+    life = Life(await desk.now(), moves[0] if moves else None, changes)
+    return artist_screen(artist, told, life, operates=desk.operates, ticket=desk.ticket)
 
 
-def artist_screen(artist: db.Artist, releases: str, *, operates: bool, ticket: str) -> Screen:
+def artist_screen(artist: db.Artist, releases: str, life: Life, *, operates: bool, ticket: str) -> Screen:
     """One artist as people see it; `releases` is how many there are."""
     icon = ARTIST_ICONS.get(artist.state, "🎤")
     genre = one_line(artist.persona.genre, 24)
     facts = [
         artist_state(artist.state) + (f" · {genre}" if genre else ""),
+        _since(artist, life.now),
         f"Autopilot: {'on, nobody is asked' if artist.autopilot_enabled else 'off'}",
         f"When nobody answers: {silence(artist.on_silence)}",
         f"Songs: {cadence(artist.cadence)}",
         f"Persona version {artist.persona_version} · released: {releases}",
+        f"The persona {evolve(artist.evolve)}",
+        _last_change(life),
     ]
     lines = [joined([plain(icon), bold(name_of(artist))], " ")]
     lines += [plain(fact) for fact in facts]
+    if artist.state == artist_state_pb2.ARTIST_STATE_CANDIDATE:
+        lines += themes_and_style(artist, themes_most=80, style_most=160)
     lines.append(code(one_line(artist.id, 40)))
+    waiting = next(filter(_is_proposed, life.changes or ()), None)
+    waits: list[Button] = []
+    if waiting is not None:
+        which = both_ids(waiting.id, artist.id)
+        waits = tap(f"⏳ Waits for a yes: {field_name(waiting)}", f"p:change:{which}")
     look = [
         *tap("Runs", f"p:runs:all:{_bare(artist)}"),
         *tap("🚀 Releases", f"p:releases:{_bare(artist)}"),
         *tap("💵 Budget", f"p:budget:{artist.id}"),
     ]
+    undo = _undo(artist, life.move) if operates else []
     changes = _changes(artist, ticket) if operates else ()
-    return Screen(joined(lines), rows(*changes, look, tap("« Artists", "p:artists")))
+    persona = [*tap("🧬 Persona", f"p:persona:{artist.id}"), *tap("« Artists", "p:artists")]
+    return Screen(fitting(lines, MESSAGE_MOST), rows(waits, *changes, undo, look, persona))
+
+
+def _since(artist: db.Artist, now: datetime) -> str:
+    """How long the artist has its state, and why."""
+    if not artist.HasField("state_since"):
+        return ""
+    reason = one_line(artist.state_reason, 120)
+    so_long = age((now - moment(artist.state_since)).total_seconds())
+    return f"    for {so_long}{': ' if reason else ''}{reason}"
+
+
+def _is_proposed(change: life_pb2.PersonaChange) -> bool:
+    return change.state == life_pb2.PersonaChange.STATE_PROPOSED
+
+
+def _last_change(life: Life) -> str:
+    if life.changes is None:
+        return "Last change: artist_db does not say"
+    if not life.changes:
+        return ""
+    last = life.changes[0]
+    icon, word = STATE_ICONS.get(last.state, "•"), STATE_WORDS.get(last.state, "unknown")
+    return f"{icon} {one_line(field_name(last), 20)}: {word}, {ago(last.created_at, life.now)}"
+
+
+def _undo(artist: db.Artist, move: life_pb2.Move | None) -> list[Button]:
+    if move is None or not move.can_undo:
+        return []
+    text = f"↩️ Undo: {artist_state(move.from_state)} again"
+    return tap(text, f"x:undo:{both_ids(move.id, artist.id)}")
 
 
 def _changes(artist: db.Artist, ticket: str) -> Keyboard:
     """What an operator may do now."""
-    if artist.state == db.ARTIST_STATE_RETIRED:
+    if artist.state == artist_state_pb2.ARTIST_STATE_RETIRED:
         return ()
+    if artist.state == artist_state_pb2.ARTIST_STATE_CANDIDATE:
+        return rows(candidate_orders(artist.id))
     autopilot = ("🛑 Autopilot off", "off") if artist.autopilot_enabled else ("▶️ Autopilot on", "on")
     states: list[Button] = []
-    if artist.state == db.ARTIST_STATE_ACTIVE:
+    if artist.state in MAKES_SONGS:
         states = tap("⏸ Pause", f"x:pause:{artist.id}")
-    elif artist.state == db.ARTIST_STATE_PAUSED:
+    elif artist.state == artist_state_pb2.ARTIST_STATE_PAUSED:
         states = tap("▶️ Resume", f"x:resume:{artist.id}")
     answers: list[Button] = []
     for name, value in SILENCES.items():
         mark = "✅ " if artist.on_silence == value else ""
         answers += tap(f"{'' if answers else 'Silence: '}{mark}{name}", f"x:silence.{name}:{artist.id}")
-    retire = (
-        tap("🛑 Retire", f"x:retire:{artist.id}")
-        if artist.state in (db.ARTIST_STATE_ACTIVE, db.ARTIST_STATE_PAUSED)
-        else []
-    )
+    evolves: list[Button] = []
+    for name, mode in EVOLVES.items():
+        mark = "✅ " if (artist.evolve or db.EVOLVE_PROPOSE) == mode else ""
+        evolves += tap(f"{'' if evolves else 'Evolve: '}{mark}{name}", f"x:evolve.{name}:{artist.id}")
     return rows(
         tap("🎤 New song", f"x:new:{artist.id}:{ticket}") if artist.state in MAKES_SONGS else [],
         [*tap(autopilot[0], f"x:autopilot:{artist.id}:{autopilot[1]}"), *states],
         answers,
-        retire,
+        evolves,
+        tap("🛑 Retire", f"x:retire:{artist.id}"),
     )
 
 

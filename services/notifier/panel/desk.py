@@ -8,6 +8,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.database import Connection
 from services.chassis.errors import RemoteError
@@ -61,7 +62,7 @@ async def tried(reading: Awaitable[Answer], within_s: float = CALL_TIMEOUT_S) ->
         return None, f"refuses: {error.message}"
 
 
-def artists(peers: Peers, states: Sequence[db.ArtistState.ValueType] = ()) -> Fetch[db.Artist]:
+def artists(peers: Peers, states: Sequence[artist_state_pb2.ArtistState.ValueType] = ()) -> Fetch[db.Artist]:
     """Pages of artists by name; no states: all."""
 
     async def fetch(size: int, token: str) -> tuple[Sequence[db.Artist], str]:

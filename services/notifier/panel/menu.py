@@ -11,6 +11,7 @@ from services.notifier.telegram.text import Rich, bold, code, joined, one_line, 
 COMMANDS: Sequence[tuple[str, str]] = (
     ("status", "How the label stands"),
     ("waiting", "Songs that wait for a decision"),
+    ("proposals", "Changes and new artists that wait for a yes"),
     ("artists", "All artists"),
     ("artist", "One artist: /artist NAME"),
     ("runs", "Songs being made, the newest first"),
@@ -37,6 +38,7 @@ _MAY = {
 _LOOKING = (
     ("/status", "how the label stands"),
     ("/waiting", "songs that wait for you"),
+    ("/proposals", "what else waits for a yes"),
     ("/artists", "all artists"),
     ("/artist Nova Vale", "one of them"),
     ("/runs", "songs being made"),
@@ -107,5 +109,6 @@ def _menu() -> Keyboard:
         [*tap("Status", "p:status"), *tap("🎧 Waiting", "p:waiting:0")],
         [*tap("🎤 Artists", "p:artists"), *tap("Runs", "p:runs")],
         [*tap("🚀 Releases", "p:releases"), *tap("🐞 Errors", "p:errors:")],
-        [*tap("💵 Budgets", "p:budget"), *tap("Help", "p:help")],
+        [*tap("💵 Budgets", "p:budget"), *tap("🧬 Proposals", "p:proposals")],
+        tap("Help", "p:help"),
     )

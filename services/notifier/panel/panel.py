@@ -11,9 +11,13 @@ from services.notifier.panel import (
     budget,
     confirm,
     errors,
+    experiments,
     finding,
+    life_actions,
     menu,
     orders,
+    persona,
+    proposals,
     releases,
     runs,
     status,
@@ -126,6 +130,8 @@ class Panel:
                 return await status.show(desk)
             case "waiting":
                 return await waiting.show(desk)
+            case "proposals":
+                return await proposals.show(desk)
             case "artist" if rest:
                 return await orders.show_artist(desk, rest)
             case "artists" | "artist":
@@ -151,6 +157,10 @@ class Panel:
         screens: Mapping[str, Callable[[], Awaitable[Screen]]] = {
             "status": lambda: status.show(desk),
             "waiting": lambda: waiting.show(desk, first),
+            "proposals": lambda: proposals.show(desk),
+            "persona": lambda: persona.show(desk, first),
+            "change": lambda: persona.show_change(desk, argument),
+            "experiment": lambda: experiments.show(desk, first),
             "artists": lambda: artists.show_list(desk, first, second),
             "artist": lambda: artists.show(desk, first),
             "runs": lambda: runs.show_list(desk, first, middle, last),
@@ -198,6 +208,14 @@ class Panel:
                 return Shown(toast(outcome.text), alert=not outcome.done, spent=outcome.done)
             case "silence.hold" | "silence.expire" | "silence.autopilot":
                 outcome = await actions.set_silence(desk, subject, verb.removeprefix("silence."))
+            case "evolve.off" | "evolve.propose" | "evolve.auto":
+                outcome = await life_actions.set_evolve(desk, subject, verb.removeprefix("evolve."))
+            case "take_on":
+                outcome = await life_actions.take_on(desk, subject)
+                return _settled(outcome, await artists.show(desk, subject), f"x:{verb}:{argument}")
+            case "agree" | "decline":
+                outcome = await life_actions.decide_change(desk, argument, accept=verb == "agree")
+                return _settled(outcome, await persona.show_change(desk, argument), f"x:{verb}:{argument}")
             case "error.analyze" | "error.ignore" | "error.reopen":
                 outcome = await _ERROR_ORDERS[verb](desk, subject)
                 screen = await errors.show(desk, subject)
@@ -206,6 +224,12 @@ class Panel:
                 return _UNKNOWN_BUTTON
         screen = await artists.show(desk, subject)
         return Shown(toast(outcome.text), alert=not outcome.done, screen=screen)
+
+
+def _settled(outcome: actions.Outcome, screen: Screen, data: str) -> Shown:
+    """A notice has nothing left to ask where the screen does not offer it any more, whoever decided it."""
+    offered = any(button.data == data for row in screen.keyboard for button in row)
+    return Shown(toast(outcome.text), alert=not outcome.done, screen=screen, spent=not offered)
 
 
 async def _seeing_press(looking: Awaitable[Screen]) -> Shown:

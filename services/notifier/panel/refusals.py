@@ -53,7 +53,7 @@ def reason(error: RemoteError) -> str:
     match error.remote_reason:
         case "ERROR_REASON_WRONG_STATE":
             kind = one_line(error.metadata.get("kind", "thing"), 20)
-            state = one_line(error.metadata.get("state", "in another state"), 40)
+            state = one_line(error.metadata.get("state", "in another state"), 120)
             return f"That cannot be done now: the {kind} is {state.replace('_', ' ').lower()}."
         case "ERROR_REASON_INVALID_INPUT":
             wrong = "; ".join(violation.description for violation in error.violations)
@@ -62,6 +62,8 @@ def reason(error: RemoteError) -> str:
             return (
                 "That was done already, and what it is about has changed since. Look again, then repeat it."
             )
+        case "ERROR_REASON_ETAG_MISMATCH":
+            return "It was changed since you were asked. Look again, then decide."
         case "ERROR_REASON_STALE_DIGEST":
             return "Another one has come since. Look again, then decide."
         case "ERROR_REASON_REPAIR_OFF":

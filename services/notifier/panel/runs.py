@@ -49,6 +49,12 @@ UNDER_WAY = (
     sched.RUN_STATE_AWAITING_APPROVAL,
     sched.RUN_STATE_RELEASING,
 )
+_ENDED = (
+    sched.RUN_STATE_RELEASED,
+    sched.RUN_STATE_REJECTED,
+    sched.RUN_STATE_EXPIRED,
+    sched.RUN_STATE_CANCELLED,
+)
 _STAGES_MOST = 5
 
 
@@ -154,14 +160,12 @@ async def show_run(desk: Desk, run: sched.Run) -> Screen:
 
 def run_screen(run: sched.Run, around: Around, *, operates: bool, now: datetime, where: ZoneInfo) -> Screen:
     """One run as people see it."""
-    take = f" · take {run.take_number}" if run.take_number else ""
-    of = f" of {run.takes_wanted}" if run.takes_wanted > 1 and run.take_number <= run.takes_wanted else ""
     icon = RUN_ICONS.get(run.state, "▶️")
     cost = "artist_db does not answer" if around.cost_micro_usd is None else cards.usd(around.cost_micro_usd)
     lines = [
         joined([plain(icon), bold(title_of(run.title))], " "),
         plain(f"by {one_line(around.artist, 36)}"),
-        plain(f"{run_state(run.state)} · {stage(run.stage)}{take}{of}"),
+        plain(_standing(run)),
         *_stages(run, now),
         *_decision(run, where),
         *_error(run),
@@ -193,6 +197,15 @@ def _stages(run: sched.Run, now: datetime) -> list[Rich]:
         take = f" {execution.take_number}" if execution.take_number > 1 else ""
         lines.append(plain(f"{icon} {stage(execution.stage)}{take} · {took}{tries}"))
     return lines
+
+
+def _standing(run: sched.Run) -> str:
+    """How far a run is; its state alone where it has ended, though the label may still look back on it."""
+    if run.state in _ENDED or run.stage == sched.STAGE_NAME_REFLECT:
+        return run_state(run.state)
+    take = f" · take {run.take_number}" if run.take_number else ""
+    of = f" of {run.takes_wanted}" if run.takes_wanted > 1 and run.take_number <= run.takes_wanted else ""
+    return f"{run_state(run.state)} · {stage(run.stage)}{take}{of}"
 
 
 def _decision(run: sched.Run, where: ZoneInfo) -> list[Rich]:

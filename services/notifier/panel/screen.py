@@ -24,4 +24,4 @@ class Shown:
     screen: Screen | None = None
     """None: the message stays as it is."""
     spent: bool = False
-    """The pressed message loses its buttons: what they offered is done."""
+    """The pressed notice loses the buttons that do something, in every chat: what they offered is done."""

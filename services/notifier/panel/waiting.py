@@ -29,7 +29,8 @@ async def show(desk: Desk, told: str = "") -> Screen:
 def waiting_screen(page: Sequence[Approval], waiting: int, offset: int, now: datetime) -> Screen:
     """A page of open questions as people see it."""
     if not page:
-        return Screen(plain("✅ No song waits for a decision."), rows(tap("« Menu", "p:menu")))
+        others = [*tap("« Menu", "p:menu"), *tap("🧬 Proposals", "p:proposals")]
+        return Screen(plain("✅ No song waits for a decision."), rows(others))
     verb = "waits" if waiting == 1 else "wait"
     lines = [bold(f"🎧 {count(waiting, 'song')} {verb} for a decision")]
     for number, approval in enumerate(page, start=offset + 1):
@@ -46,4 +47,5 @@ def waiting_screen(page: Sequence[Approval], waiting: int, offset: int, now: dat
     if offset + len(page) < waiting:
         turn = [*turn, *tap("›", f"p:waiting:{offset + len(page)}")]
     refresh = tap("Refresh", f"p:waiting:{offset}")
-    return Screen(fitting(lines, MESSAGE_MOST), rows(*shows, turn, [*tap("« Menu", "p:menu"), *refresh]))
+    others = [*tap("« Menu", "p:menu"), *tap("🧬 Proposals", "p:proposals"), *refresh]
+    return Screen(fitting(lines, MESSAGE_MOST), rows(*shows, turn, others))

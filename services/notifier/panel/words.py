@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.common.v1 import decision_pb2
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.notifier.hours import age
@@ -32,8 +33,20 @@ STAGE_ICONS: Mapping[int, str] = {
     sched.StageExecution.STATE_CANCELLED: "🛑",
 }
 ARTIST_ICONS: Mapping[int, str] = {
-    db.ARTIST_STATE_PAUSED: "⏸",
-    db.ARTIST_STATE_RETIRED: "🛑",
+    artist_state_pb2.ARTIST_STATE_PAUSED: "⏸",
+    artist_state_pb2.ARTIST_STATE_RETIRED: "🛑",
+    artist_state_pb2.ARTIST_STATE_CANDIDATE: "🌱",
+}
+MAKES_SONGS = (artist_state_pb2.ARTIST_STATE_ACTIVE, artist_state_pb2.ARTIST_STATE_EVOLVING)
+EVOLVES: Mapping[str, db.Evolve.ValueType] = {
+    "off": db.EVOLVE_OFF,
+    "propose": db.EVOLVE_PROPOSE,
+    "auto": db.EVOLVE_AUTO,
+}
+"""By the word that buttons have for them."""
+_EVOLVE_WORDS: Mapping[int, str] = {
+    db.EVOLVE_OFF: "never changes by itself",
+    db.EVOLVE_AUTO: "changes by itself, within bounds",
 }
 SILENCE: Mapping[int, str] = {
     decision_pb2.SILENCE_ANSWER_EXPIRE: "the song expires",
@@ -67,11 +80,16 @@ def stage(name: int) -> str:
 
 
 def artist_state(state: int) -> str:
-    return _word(db.ArtistState.Name, state, "ARTIST_STATE_")
+    return _word(artist_state_pb2.ArtistState.Name, state, "ARTIST_STATE_")
 
 
 def silence(answer: int) -> str:
     return SILENCE.get(answer, _WAITS)
+
+
+def evolve(mode: int) -> str:
+    """What becomes of a persona that reflections want to change."""
+    return _EVOLVE_WORDS.get(mode, "changes with a person's yes")
 
 
 def name_of(artist: db.Artist, most: int = NAME_MOST) -> str:

@@ -14,11 +14,12 @@ HINT_CHANNEL = "notifier_messages"
 """Where PostgreSQL says that there is something to deliver."""
 
 _COLUMNS = """id, position, kind, severity, title, body, run_id, artist_id, approval,
-    created_at, delivered_at, failed_attempts, topic, error_fingerprint"""
+    created_at, delivered_at, failed_attempts, topic, error_fingerprint, subject_kind, subject_id"""
 
 _INSERT = """
-INSERT INTO messages (id, kind, severity, title, body, run_id, artist_id, approval, topic, error_fingerprint)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO messages (id, kind, severity, title, body, run_id, artist_id, approval, topic, error_fingerprint,
+    subject_kind, subject_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 
 # Rows that another replica is at are skipped, so that none is said twice at the same time.
@@ -49,12 +50,15 @@ SELECT {_COLUMNS} FROM messages WHERE run_id = $3 AND run_id <> '' AND position 
 ORDER BY position DESC LIMIT $2
 """
 _NEWEST = 2**63 - 1
+_SUBJECT_KINDS = (Topic.PERSONA, Topic.LIFE, Topic.CANDIDATE, Topic.EXPERIMENT)
+"""Topics that stand in `subject_kind`: the version that did not know them reads `topic`."""
 
 
 async def insert(connection: Connection, draft: Draft) -> str:
     """Stores a message and tells the workers when this transaction commits; the message's id."""
     message_id = new_id("msg")
     approval = draft.approval.SerializeToString() if draft.approval is not None else None
+    has_kind = draft.topic in _SUBJECT_KINDS
     await connection.execute(
         _INSERT,
         message_id,
@@ -65,8 +69,10 @@ async def insert(connection: Connection, draft: Draft) -> str:
         draft.run_id,
         draft.artist_id,
         approval,
-        draft.topic.value,
+        (Topic.OTHER if has_kind else draft.topic).value,
         draft.error_fingerprint,
+        draft.topic.value if has_kind else "",
+        draft.subject_id,
     )
     await connection.execute("SELECT pg_notify($1, $2)", HINT_CHANNEL, message_id)
     return message_id
@@ -89,13 +95,13 @@ async def get_many(connection: Connection, message_ids: Sequence[str]) -> list[M
 async def headlines(connection: Connection, message_ids: Sequence[str]) -> list[Headline]:
     """What the messages are in a line each, the first stored first."""
     rows = await connection.fetch(
-        "SELECT kind, severity, title, topic FROM messages WHERE id = ANY ($1) ORDER BY position",
+        """
+        SELECT kind, severity, title, topic, subject_kind FROM messages WHERE id = ANY ($1)
+        ORDER BY position
+        """,
         list(message_ids),
     )
-    return [
-        Headline(Kind(row["kind"]), Severity(row["severity"]), row["title"], Topic(row["topic"]))
-        for row in rows
-    ]
+    return [Headline(Kind(row["kind"]), Severity(row["severity"]), row["title"], _topic(row)) for row in rows]
 
 
 async def mark_delivered(connection: Connection, message_id: str) -> float:
@@ -139,7 +145,12 @@ def _message(row: asyncpg.Record) -> Message:
         row["run_id"],
         row["artist_id"],
         RequestApprovalRequest.FromString(approval) if approval is not None else None,
-        Topic(row["topic"]),
+        _topic(row),
         row["error_fingerprint"],
+        row["subject_id"],
     )
     return Message(row["id"], draft, row["created_at"], row["delivered_at"], row["failed_attempts"])
+
+
+def _topic(row: asyncpg.Record) -> Topic:
+    return Topic(row["subject_kind"] or row["topic"])

@@ -14,7 +14,7 @@ from services.notifier.store.updates import Prompt
 from services.notifier.telegram.api import BotApi
 from services.notifier.telegram.decisions import Decisions
 from services.notifier.telegram.incoming import Press, Writing
-from services.notifier.telegram.post import Post
+from services.notifier.telegram.post import Post, rows
 from services.notifier.telegram.text import Rich, code, joined, plain
 from services.notifier.telegram.trouble import Trouble
 
@@ -113,11 +113,20 @@ class Handler:
             # A notice stays what it is; a screen of the panel becomes the next one.
             edits = pressed.id if pressed.message_id is None else None
             await posts.add(connection, press.chat_id, _post(shown.screen), edits=edits, urgent=True)
-        elif shown.spent:
-            await posts.add(
-                connection, press.chat_id, replace(pressed.post, keyboard=()), edits=pressed.id, urgent=True
-            )
+        if shown.spent and pressed.message_id is not None:
+            await self._spend(connection, pressed.message_id)
         return Handled("done", "panel", Answer(press.query_id, shown.toast, shown.alert))
+
+    @staticmethod
+    async def _spend(connection: Connection, message_id: str) -> None:
+        """Takes the buttons that do something from a notice, wherever it stands; those that show stay."""
+        for part in await posts.sent_parts(connection, message_id):
+            showing = rows(
+                *([button for button in row if button.data.startswith("p:")] for row in part.post.keyboard)
+            )
+            if showing != part.post.keyboard:
+                spent = replace(part.post, keyboard=showing)
+                await posts.add(connection, part.chat_id, spent, edits=part.id, urgent=True)
 
     async def _writing(self, connection: Connection, writing: Writing) -> Handled:
         person, command = self._people.get(writing.user_id), writing.command

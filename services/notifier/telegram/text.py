@@ -7,6 +7,7 @@ people see of it. Lengths are in UTF-16 code units after the markup is taken awa
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,6 +21,11 @@ ELLIPSIS = "…"
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]"
 )
+# Letters and marks that show nothing, as the category Cf does.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def size_of(text: str) -> int:
@@ -33,8 +39,27 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """On one line, so that no text can pretend to be a line of ours; at most `most` units."""
-    return cut(" ".join(clean(text).split()), most)
+    """On one line, so that no text can pretend to be a line of ours; at most `most` units.
+
+    Format characters are shown as U+FFFD, so that a value with one does not look like the one without.
+    """
+    return cut(" ".join(clean(_NOT_ASCII.sub(_shown_format, text)).split()), most)
+
+
+def _shown_format(found: re.Match[str]) -> str:
+    sign = found.group()
+    if unicodedata.category(sign) != "Cf" and sign not in _BLANK:
+        return sign
+    return sign if sign == _JOINER and _is_in_emoji(found.string, found.start()) else _REPLACEMENT
+
+
+def _is_in_emoji(text: str, place: int) -> bool:
+    """Whether a joiner makes one emoji of two."""
+    before, after = (
+        text[max(place - 2, 0) : place].removesuffix(_EMOJI_STYLE)[-1:],
+        text[place + 1 : place + 2],
+    )
+    return all(sign and unicodedata.category(sign) in ("So", "Sk") for sign in (before, after))
 
 
 def cut(text: str, most: int) -> str:

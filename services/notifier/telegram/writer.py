@@ -16,7 +16,7 @@ from services.notifier.domain import Draft, Headline, Kind, Message, Severity, T
 from services.notifier.hours import QuietHours, age
 from services.notifier.peers import PeerAway, Peers, Song
 from services.notifier.store import approvals, clock, posts
-from services.notifier.telegram import cards, error_buttons
+from services.notifier.telegram import cards, error_buttons, learning_notes
 from services.notifier.telegram.post import Button, Keyboard, Post, button, rows
 from services.notifier.telegram.text import (
     MESSAGE_MOST,
@@ -43,6 +43,10 @@ _TOPIC_ICONS = {
     Topic.FALLBACK: "🔀",
     Topic.ENDED: "🏁",
     Topic.FAILED: "⚠️",
+    Topic.PERSONA: "🧬",
+    Topic.LIFE: "🎤",
+    Topic.CANDIDATE: "🌱",
+    Topic.EXPERIMENT: "🧪",
 }
 _SONGS_REMINDED = 5
 _LINES_MOST = 2_100
@@ -116,6 +120,10 @@ class Writer:
         if draft.topic is Topic.ERROR and draft.error_fingerprint:
             keyboard = await self._error_keyboard(draft.error_fingerprint)
             return [replace(self._notice(message, silent=silent), keyboard=keyboard)]
+        if draft.topic in learning_notes.TOPICS:
+            note = await learning_notes.note(self._peers, draft)
+            notice = self._notice(message, silent=silent, lines=note.lines)
+            return [replace(notice, keyboard=note.keyboard)]
         return [self._notice(message, silent=silent)]
 
     async def _error_keyboard(self, fingerprint: str) -> Keyboard:
@@ -211,12 +219,16 @@ class Writer:
             return [joined([plain("🔗"), link(one_line(location, 100), location)], " ")]
         return [joined([plain("📁"), code(one_line(location, 200))], " ")]
 
-    def _notice(self, message: Message, *, silent: bool) -> Post:
+    def _notice(self, message: Message, *, silent: bool, lines: Sequence[Rich] | None = None) -> Post:
+        """Title and text; `lines` stand in place of the text."""
         draft = message.draft
-        lines = [joined([plain(_icon(draft)), bold(one_line(draft.title, 200))], " ")]
-        lines += [plain(cut(line, 3500)) for line in draft.body.split("\n")]
+        title = joined([plain(_icon(draft)), bold(one_line(draft.title, 200))], " ")
+        if lines is None:
+            lines = [plain(cut(line, 3500)) for line in draft.body.split("\n")]
         return Post(
-            _most_lines(lines, f"aiartist message list --run {draft.run_id}" if draft.run_id else "").html,
+            _most_lines(
+                [title, *lines], f"aiartist message list --run {draft.run_id}" if draft.run_id else ""
+            ).html,
             keyboard=_notice_keyboard(message),
             silent=silent,
         )

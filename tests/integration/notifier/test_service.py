@@ -8,12 +8,20 @@ import pytest
 from aiartist.notifier.v1.notifier_pb2 import (
     SEVERITY_INFO,
     SEVERITY_WARNING,
+    TOPIC_CANDIDATE,
+    TOPIC_EXPERIMENT,
+    TOPIC_LIFE,
+    TOPIC_PERSONA,
     ListMessagesRequest,
     Message,
     NotifyRequest,
     RequestApprovalRequest,
+    Topic,
 )
+from services.chassis.database import Database
 from services.chassis.errors import remote_error
+from services.notifier import domain
+from services.notifier.store import messages
 from tests.integration.notifier.conftest import Notifier
 
 
@@ -135,3 +143,43 @@ async def test_a_notice_without_severity_is_info(notifier: Notifier):
         await running.stub.Notify(notice(1))
         page = await running.stub.ListMessages(ListMessagesRequest())
     assert [message.severity for message in page.messages] == [SEVERITY_INFO]
+
+
+NEWS = (TOPIC_PERSONA, TOPIC_LIFE, TOPIC_CANDIDATE, TOPIC_EXPERIMENT)
+KNOWN_BEFORE = {"other", "released", "failed", "ended", "fallback", "budget", "error"}
+
+
+@pytest.mark.parametrize("topic", NEWS)
+async def test_news_keep_what_they_are_about_and_the_version_before_can_read_them(
+    notifier: Notifier, db: Database, topic: Topic.ValueType
+):
+    async with notifier() as running:
+        await running.stub.Notify(notice(1, topic=topic, subject_id="chg_1", artist_id="art_1"))
+        told = await running.channel.taken.get()
+        page = await running.stub.ListMessages(ListMessagesRequest())
+    assert (told.draft.topic, told.draft.subject_id) == (
+        domain.Topic(Topic.Name(topic).removeprefix("TOPIC_").lower()),
+        "chg_1",
+    )
+    assert [message.topic for message in page.messages] == [topic]
+    async with db.acquire() as connection:
+        [headline] = await messages.headlines(connection, [told.id])
+        assert headline.topic is told.draft.topic
+        assert await connection.fetchval("SELECT topic FROM messages") in KNOWN_BEFORE
+
+
+async def test_a_message_of_the_version_before_is_read_and_one_of_the_version_after_is_told_as_text(
+    notifier: Notifier, db: Database
+):
+    async with db.acquire() as connection:
+        await connection.execute(
+            """
+            INSERT INTO messages (id, kind, severity, title, body, run_id, artist_id, topic)
+            VALUES ('msg_1', 'notice', 'info', 'old', '', '', '', 'budget'),
+                ('msg_2', 'notice', 'info', 'newer', '', '', '', 'not invented yet')
+            """
+        )
+    async with notifier() as running:
+        first, second = await running.channel.taken.get(), await running.channel.taken.get()
+    assert (first.draft.topic, first.draft.subject_id) == (domain.Topic.BUDGET, "")
+    assert (second.draft.topic, second.draft.title) == (domain.Topic.OTHER, "newer")

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from aiartist.common.v1.audio_pb2 import Review
 from aiartist.notifier.v1.notifier_pb2 import RequestApprovalRequest
 from services.notifier.console import ConsoleChannel
-from services.notifier.domain import Draft, Kind, Message, Severity, question
+from services.notifier.domain import Draft, Kind, Message, Severity, Topic, question
 
 
 def message(draft: Draft) -> Message:
@@ -53,3 +53,12 @@ async def test_an_urgent_notice_warns_but_is_never_taken_for_a_fault_of_the_plat
     with capture_logs() as lines:
         await ConsoleChannel().deliver(notice(severity))
     assert [(line["log_level"], line["severity"]) for line in lines] == [("warning", severity.value)]
+
+
+async def test_a_notice_names_what_it_is_about_so_that_the_command_line_finds_it():
+    draft = Draft(
+        Kind.NOTICE, Severity.INFO, "A change waits", "", "", "art_1", topic=Topic.PERSONA, subject_id="chg_1"
+    )
+    with capture_logs() as lines:
+        await ConsoleChannel().deliver(message(draft))
+    assert [(line["artist_id"], line["subject_id"]) for line in lines] == [("art_1", "chg_1")]

@@ -2,7 +2,12 @@
 
 import pytest
 
-from aiartist.notifier.v1.notifier_pb2 import NotifyRequest, RequestApprovalRequest
+from aiartist.notifier.v1.notifier_pb2 import (
+    TOPIC_EXPERIMENT,
+    TOPIC_PERSONA,
+    NotifyRequest,
+    RequestApprovalRequest,
+)
 from services.chassis.errors import InvalidInput
 from services.notifier.validation import check_approval, check_notice
 
@@ -56,6 +61,8 @@ def test_an_expiry_that_no_calendar_has_is_refused():
         ({"severity": 99}, "severity"),
         ({"run_id": "x" * 201}, "run_id"),
         ({"artist_id": "a\0"}, "artist_id"),
+        ({"subject_id": "x" * 201}, "subject_id"),
+        ({"topic": 99}, "topic"),
     ],
 )
 def test_a_notice_that_breaks_the_contract_names_the_field(changes: dict[str, object], field: str):
@@ -65,7 +72,15 @@ def test_a_notice_that_breaks_the_contract_names_the_field(changes: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"title": "x" * 200}, {"body": "x" * 4_000}, {"body": "two\nlines\twith a tab"}]
+    "changes",
+    [
+        {},
+        {"title": "x" * 200},
+        {"body": "x" * 4_000},
+        {"body": "two\nlines\twith a tab"},
+        {"topic": TOPIC_PERSONA, "subject_id": "chg_1"},
+        {"topic": TOPIC_EXPERIMENT},
+    ],
 )
 def test_a_notice_within_the_contract_is_fine(changes: dict[str, object]):
     check_notice(NotifyRequest(**{**NOTICE, **changes}))

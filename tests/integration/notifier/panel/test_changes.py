@@ -4,6 +4,7 @@ import grpc
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.common.v1 import decision_pb2
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.errors import RemoteError
@@ -76,12 +77,12 @@ async def test_an_artist_is_paused_and_resumed(label: FakeLabel) -> None:
     assert (shown.alert, shown.toast) == (False, "⏸ Nova Vale is paused: no new songs.")
     assert "paused" in text_of(shown.screen)
     assert buttons(shown.screen)["▶️ Resume"] == f"x:resume:{artist_id}"
-    assert (await label.artist(artist_id)).state == db.ARTIST_STATE_PAUSED
+    assert (await label.artist(artist_id)).state == artist_state_pb2.ARTIST_STATE_PAUSED
     again = await label.press(OPERATOR, f"x:pause:{artist_id}")
     assert (again.alert, again.toast) == (False, "That artist is paused already.")
     screen = await label.send(OPERATOR, "/resume nova")
     assert text_of(screen).startswith("▶️ Nova Vale makes songs again.")
-    assert (await label.artist(artist_id)).state == db.ARTIST_STATE_ACTIVE
+    assert (await label.artist(artist_id)).state == artist_state_pb2.ARTIST_STATE_ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,8 @@ async def test_silence_is_answered_as_the_button_says(label: FakeLabel) -> None:
         ("hold", decision_pb2.SILENCE_ANSWER_HOLD),
     ):
         shown = await label.press(OPERATOR, f"x:silence.{name}:{artist_id}")
-        (marked,) = [text for text in buttons(shown.screen) if "✅" in text]
+        answers = [text for text, data in buttons(shown.screen).items() if data.startswith("x:silence.")]
+        (marked,) = [text for text in answers if "✅" in text]
         assert marked.removeprefix("Silence: ") == f"✅ {name}"
         assert (await label.artist(artist_id)).on_silence == value
 
@@ -215,10 +217,10 @@ async def test_an_artist_is_retired_only_after_the_question(label: FakeLabel) ->
     artist_id = await label.take_on("R <i>D</i>")
     asked = await label.press(OPERATOR, f"x:retire:{artist_id}")
     assert "Really retire R <i>D</i>?" in text_of(asked.screen)
-    assert (await label.artist(artist_id)).state == db.ARTIST_STATE_ACTIVE
+    assert (await label.artist(artist_id)).state == artist_state_pb2.ARTIST_STATE_ACTIVE
     done = await label.press(OPERATOR, buttons(asked.screen)["🛑 Yes, retire"])
     assert done.toast == "🛑 R <i>D</i> is retired."
-    assert (await label.artist(artist_id)).state == db.ARTIST_STATE_RETIRED
+    assert (await label.artist(artist_id)).state == artist_state_pb2.ARTIST_STATE_RETIRED
     assert not [data for data in buttons(done.screen).values() if data.startswith("x:")]
 
 
@@ -230,19 +232,19 @@ async def test_all_artists_are_paused_and_resumed_after_the_question(label: Fake
 
     asked = await label.send(OPERATOR, "/pause all")
     assert "20 artists would be paused" in text_of(asked)
-    assert await states() == {db.ARTIST_STATE_ACTIVE}
+    assert await states() == {artist_state_pb2.ARTIST_STATE_ACTIVE}
     yes = buttons(asked)["⏸ Yes, pause all"]
     done = await label.press(OPERATOR, yes, key="telegram/1/all")
     assert (done.alert, done.toast) == (False, "⏸ Every active artist is paused: no new songs.")
-    assert await states() == {db.ARTIST_STATE_PAUSED}
+    assert await states() == {artist_state_pb2.ARTIST_STATE_PAUSED}
     # One is resumed before the same press comes again, as after a crash: it stays resumed.
     await label.press(OPERATOR, f"x:resume:{ids[3]}")
     await label.press(OPERATOR, yes, key="telegram/1/all")
-    assert (await label.artist(ids[3])).state == db.ARTIST_STATE_ACTIVE
+    assert (await label.artist(ids[3])).state == artist_state_pb2.ARTIST_STATE_ACTIVE
     asked = (await label.press(OPERATOR, "x:resume.all")).screen
     assert "19 artists would be resumed" in text_of(asked)
     await label.press(OPERATOR, buttons(asked)["▶️ Yes, resume all"])
-    assert await states() == {db.ARTIST_STATE_ACTIVE}
+    assert await states() == {artist_state_pb2.ARTIST_STATE_ACTIVE}
     nobody = (await label.press(OPERATOR, "x:resume.all")).screen
     assert text_of(nobody) == "No artist is paused."
 
@@ -351,8 +353,8 @@ async def test_a_yes_to_some_is_no_yes_to_more(label: FakeLabel) -> None:
     await label.send(OPERATOR, "/pause Two")
     asked_anew = await label.press(OPERATOR, yes)
     assert "2 artists would be resumed" in text_of(asked_anew.screen)
-    assert (await label.artist(first)).state == db.ARTIST_STATE_PAUSED
+    assert (await label.artist(first)).state == artist_state_pb2.ARTIST_STATE_PAUSED
     again = next(data for data in buttons(asked_anew.screen).values() if data[0] == "c")
     await label.press(OPERATOR, again)
     for artist_id in (first, second):
-        assert (await label.artist(artist_id)).state == db.ARTIST_STATE_ACTIVE
+        assert (await label.artist(artist_id)).state == artist_state_pb2.ARTIST_STATE_ACTIVE

@@ -224,7 +224,16 @@ async def test_a_service_that_is_away_costs_the_status_its_lines_only(label: Fak
 async def test_what_shows_a_service_that_is_away_says_so_and_what_changes_it_waits(label: FakeLabel) -> None:
     artist_id = await label.take_on()
     await label.artist_db.close()
-    for command in ("/artists", "/artist Nova", "/errors", "/releases", "/budget", "/pause", "/pause all"):
+    for command in (
+        "/artists",
+        "/artist Nova",
+        "/errors",
+        "/releases",
+        "/budget",
+        "/proposals",
+        "/pause",
+        "/pause all",
+    ):
         told = text_of(await label.send(OPERATOR, command))
         assert told == "artist_db does not answer just now. Try again in a moment.", command
     for data in ("p:artists", f"p:artist:{artist_id}", f"x:retire:{artist_id}"):

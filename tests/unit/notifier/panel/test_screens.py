@@ -12,12 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2, life_pb2
+from aiartist.artist_db.v1 import experiment_pb2 as exp
 from aiartist.common.v1 import decision_pb2
 from aiartist.common.v1.audio_pb2 import Artifact
 from aiartist.common.v1.persona_pb2 import Persona
 from aiartist.scheduler.v1 import scheduler_pb2 as sched
 from services.chassis.ids import derived_id
-from services.notifier.panel import artists, budget, errors, finding, menu, releases, runs, status, waiting
+from services.notifier.panel import (
+    artists,
+    budget,
+    errors,
+    experiments,
+    finding,
+    menu,
+    persona,
+    proposals,
+    releases,
+    runs,
+    status,
+    waiting,
+)
 from services.notifier.panel.pages import SIZE, Page
 from services.notifier.panel.screen import Screen
 from services.notifier.people import Person, Role
@@ -67,15 +82,64 @@ def some_artists(draw: st.DrawFn) -> db.Artist:
     )
     return db.Artist(
         id=draw(an_id("art")),
-        persona=Persona(name=draw(words), genre=draw(words)),
+        persona=Persona(name=draw(words), genre=draw(words), themes=[draw(words)], style=draw(words)),
+        state_reason=draw(words),
+        state_since=draw(st.one_of(st.none(), stamps)),
+        evolve=draw(st.sampled_from(db.Evolve.values())),
         persona_version=draw(st.integers(0, 2**32 - 1)),
         cadence=cadence,
         autopilot_enabled=draw(st.booleans()),
-        state=draw(st.sampled_from(db.ArtistState.values())),
+        state=draw(st.sampled_from(artist_state_pb2.ArtistState.values())),
         on_silence=draw(st.sampled_from(decision_pb2.SilenceAnswer.values())),
     )
 
 
+some_changes = st.builds(
+    life_pb2.PersonaChange,
+    id=an_id("chg"),
+    artist_id=an_id("art"),
+    state=st.sampled_from(life_pb2.PersonaChange.State.values()),
+    change=st.one_of(st.none(), st.builds(life_pb2.FieldChange, field=words, to=words)),
+    created_at=stamps,
+)
+moves = st.builds(
+    life_pb2.Move,
+    id=an_id("mov"),
+    from_state=st.sampled_from(artist_state_pb2.ArtistState.values()),
+    can_undo=st.booleans(),
+)
+lives = st.builds(
+    artists.Life,
+    st.just(NOW),
+    st.one_of(st.none(), moves),
+    st.one_of(st.none(), st.lists(some_changes, max_size=5)),
+)
+versions = st.builds(db.PersonaVersion, version=st.integers(0, 99_999), reason=words, created_at=stamps)
+histories = st.builds(
+    persona.History,
+    st.one_of(st.none(), st.lists(versions, max_size=persona.VERSIONS_SHOWN)),
+    st.one_of(st.none(), st.lists(some_changes, max_size=persona.CHANGES_SHOWN)),
+)
+arm_counts = st.integers(0, 9_999)
+results = st.builds(
+    exp.ArmResult,
+    arm=words,
+    assigned=arm_counts,
+    outcomes=arm_counts,
+    mean=st.floats(),
+    low=st.floats(-1, 2),
+    high=st.floats(-1, 2),
+)
+experiments_ = st.builds(
+    exp.Experiment,
+    id=an_id("exp"),
+    name=words,
+    state=st.sampled_from(exp.ExperimentState.values()),
+    metric=st.sampled_from(exp.OutcomeMetric.values()),
+    promoted_arm=words,
+    results=st.lists(results, max_size=6),
+    verdict=st.builds(exp.Verdict, text=words, ratio_mismatch=words),
+)
 decisions = st.builds(
     decision_pb2.Decision,
     verdict=st.sampled_from(decision_pb2.Verdict.values()),
@@ -206,7 +270,7 @@ def standing(draw: st.DrawFn) -> status.Standing:
     )
     roster = st.builds(
         status.Roster,
-        st.dictionaries(st.sampled_from(db.ArtistState.values()), numbers),
+        st.dictionaries(st.sampled_from(artist_state_pb2.ArtistState.values()), numbers),
         numbers,
         st.booleans(),
     )
@@ -227,7 +291,9 @@ def screens(draw: st.DrawFn) -> Screen:
     operates, now = draw(st.booleans()), NOW
     everybody = st.dictionaries(an_id("art"), words)
     make: list[Callable[[], Screen]] = [
-        lambda: artists.artist_screen(draw(some_artists()), "500+", operates=operates, ticket="t" * 16),
+        lambda: artists.artist_screen(
+            draw(some_artists()), "500+", draw(lives), operates=operates, ticket="t" * 16
+        ),
         lambda: artists.list_screen(
             draw(a_page(some_artists(), "art")), draw(st.sampled_from(sorted(artists.PURPOSES))), "t" * 16
         ),
@@ -267,6 +333,17 @@ def screens(draw: st.DrawFn) -> Screen:
             draw(st.sampled_from([None, lambda one: finding.tap(one.persona.name, f"p:artist:{one.id}")])),
             complete=draw(st.booleans()),
         ),
+        lambda: persona.persona_screen(draw(some_artists()), draw(histories), now, operates=operates),
+        lambda: persona.restore_screen(draw(some_artists()), draw(st.integers(1, 99_999))),
+        lambda: proposals.proposals_screen(
+            proposals.Proposals(
+                draw(st.lists(some_changes, max_size=SIZE + 1)),
+                draw(st.lists(some_artists(), max_size=SIZE + 1)),
+            ),
+            draw(everybody),
+            now,
+        ),
+        lambda: experiments.experiment_screen(draw(experiments_)),
         lambda: menu.lost_screen(draw(words.filter(str.strip))),
         lambda: menu.start_screen(Person(1, draw(st.sampled_from(list(Role))), draw(words))),
         lambda: menu.help_screen(Person(1, draw(st.sampled_from(list(Role))), draw(words))),
@@ -323,7 +400,7 @@ def test_a_name_adds_no_line_no_markup_and_no_button(name: str) -> None:
     def shown(called: str) -> tuple[int, list[str], list[str]]:
         artist = db.Artist(id=derived_id("art", "1"), persona=Persona(name=called), state=2, on_silence=1)
         page = Page([artist], 0, None, None)
-        one = artists.artist_screen(artist, "1", operates=True, ticket="t")
+        one = artists.artist_screen(artist, "1", artists.Life(NOW), operates=True, ticket="t")
         many = artists.list_screen(page, "see", "t")
         text = f"{parse_html(one.text.html)[0]}\n{parse_html(many.text.html)[0]}"
         kinds = [e.type for screen in (one, many) for e in parse_html(screen.text.html)[1]]
@@ -359,7 +436,7 @@ def test_everything_that_is_normal_fits_the_width_of_a_phone() -> None:
     artist = db.Artist(
         id=run.artist_id,
         persona=Persona(name="Nova Vale and the Night Drivers", genre="synthwave"),
-        state=db.ARTIST_STATE_ACTIVE,
+        state=artist_state_pb2.ARTIST_STATE_ACTIVE,
         cadence=db.Cadence(cron="0 9 * * 1"),
         persona_version=12,
         on_silence=decision_pb2.SILENCE_ANSWER_HOLD,
@@ -368,13 +445,32 @@ def test_everything_that_is_normal_fits_the_width_of_a_phone() -> None:
     shown = [
         runs.run_screen(run, runs.Around("Nova Vale", 42, ""), operates=True, now=NOW, where=BERLIN),
         runs.list_screen(many_runs, "all", "", {run.artist_id: "Nova Vale"}, NOW),
-        artists.artist_screen(artist, "12", operates=True, ticket="t"),
+        artists.artist_screen(artist, "12", artists.Life(NOW), operates=True, ticket="t"),
         artists.list_screen(Page([artist] * SIZE, 70, "a", "b"), "pause", "t"),
         menu.help_screen(Person(1, Role.OPERATOR, "vera")),
     ]
     for screen in shown:
         widest = max(parse_html(screen.text.html)[0].split("\n"), key=utf16_length)
         assert utf16_length(widest) <= 50, widest
+
+
+@pytest.mark.parametrize(
+    ("state", "stage", "told"),
+    [
+        (sched.RUN_STATE_PRODUCING, sched.STAGE_NAME_PRODUCE, "producing · produce · take 2"),
+        (sched.RUN_STATE_FAILED, sched.STAGE_NAME_PRODUCE, "failed · produce · take 2"),
+        (sched.RUN_STATE_RELEASED, sched.STAGE_NAME_REFLECT, "released"),
+        (sched.RUN_STATE_REJECTED, sched.STAGE_NAME_REFLECT, "rejected"),
+        (sched.RUN_STATE_EXPIRED, sched.STAGE_NAME_APPROVE, "expired"),
+        (sched.RUN_STATE_CANCELLED, sched.STAGE_NAME_COMPOSE, "cancelled"),
+    ],
+)
+def test_of_a_run_that_ended_its_state_is_shown_alone(
+    state: sched.RunState.ValueType, stage: sched.StageName.ValueType, told: str
+) -> None:
+    run = sched.Run(id=derived_id("run", "1"), state=state, stage=stage, take_number=2)
+    screen = runs.run_screen(run, runs.Around("Nova", 0, ""), operates=False, now=NOW, where=BERLIN)
+    assert parse_html(screen.text.html)[0].splitlines()[2] == told
 
 
 def test_only_operators_see_buttons_that_change_something() -> None:
@@ -384,7 +480,7 @@ def test_only_operators_see_buttons_that_change_something() -> None:
     def verbs(*, operates: bool) -> set[str]:
         around = runs.Around("Nova", 0, "")
         both = (
-            artists.artist_screen(artist, "1", operates=operates, ticket="t"),
+            artists.artist_screen(artist, "1", artists.Life(NOW), operates=operates, ticket="t"),
             runs.run_screen(failed, around, operates=operates, now=NOW, where=BERLIN),
         )
         data = [button.data for screen in both for row in screen.keyboard for button in row]
@@ -392,4 +488,5 @@ def test_only_operators_see_buttons_that_change_something() -> None:
 
     silences = {f"silence.{name}" for name in SILENCE_NAMES}
     assert verbs(operates=False) == set()
-    assert verbs(operates=True) == {"new", "autopilot", "pause", "retire", "retry", *silences}
+    evolves = {"evolve.off", "evolve.propose", "evolve.auto"}
+    assert verbs(operates=True) == {"new", "autopilot", "pause", "retire", "retry", *silences, *evolves}

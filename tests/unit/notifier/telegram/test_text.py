@@ -90,6 +90,18 @@ def test_what_cannot_be_seen_is_left_out(hidden: str) -> None:
     assert plain(f"a{hidden}b") == plain("ab")
 
 
+@pytest.mark.parametrize("hidden", ["\u200b", "\u200d", "\u2060", "\u00ad", "\u202e", "\U000e0061", "\u3164"])
+def test_a_line_shows_where_something_hides_in_it(hidden: str) -> None:
+    assert one_line(f"ne{hidden}on") == "ne\ufffdon"
+    assert one_line(f"neon{hidden}") == "neon\ufffd"
+    assert one_line(f"{hidden}neon") == "\ufffdneon"
+
+
+@pytest.mark.parametrize("emoji", ["\U0001f469\u200d\U0001f680", "\u2764\ufe0f\u200d\U0001f525"])
+def test_an_emoji_of_several_stays_whole(emoji: str) -> None:
+    assert one_line(emoji) == emoji
+
+
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "tg://user?id=1", "file:///etc/passwd", "https://", ""]
 )
