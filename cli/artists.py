@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aiartist.artist_db.v1 import artist_db_pb2 as db
+from aiartist.artist_db.v1 import artist_state_pb2
 from aiartist.common.v1.decision_pb2 import SilenceAnswer
-from cli import finding
+from cli import artist_changes, finding
 from cli.failures import Failure, ServiceFailure
 from cli.output import Output, cell, facts, listing, state_cell
 from cli.persona_file import ArtistFile
 from cli.session import Session, execute, new_request_id
-from cli.texts import artist_state, duration, moment, plain, silence_answer
+from cli.texts import artist_state, duration, evolve, moment, plain, silence_answer
 
 MOST_AT_ONCE = 10_000
 
@@ -108,6 +109,8 @@ async def _update(session: Session, artist_file: ArtistFile, known: db.Artist) -
         artist = await _set_autopilot(session, artist.id, wanted)
     if "on_silence" in artist_file.given and artist_file.on_silence != artist.on_silence:
         artist = await _set_silence(session, artist.id, artist_file.on_silence)
+    if "evolve" in artist_file.given and artist_file.evolve != artist.evolve:
+        artist = await artist_changes.set_evolve(session, artist.id, artist_file.evolve)
     return artist
 
 
@@ -121,12 +124,12 @@ def list_artists(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
 ) -> None:
     """List the artists by name."""
-    states = [db.ArtistState.Value(f"ARTIST_STATE_{name.upper()}") for name in state or ()]
+    states = [artist_state_pb2.ArtistState.Value(f"ARTIST_STATE_{name.upper()}") for name in state or ()]
     execute(ctx, lambda session: _list(session, states, limit))
 
 
 async def _in_states(
-    session: Session, states: list[db.ArtistState.ValueType], limit: int
+    session: Session, states: list[artist_state_pb2.ArtistState.ValueType], limit: int
 ) -> db.ListArtistsResponse:
     service = session.artist_db
 
@@ -137,7 +140,7 @@ async def _in_states(
     return await finding.pages(fetch, "artists", limit=limit)
 
 
-async def _list(session: Session, states: list[db.ArtistState.ValueType], limit: int) -> None:
+async def _list(session: Session, states: list[artist_state_pb2.ArtistState.ValueType], limit: int) -> None:
     found = await _in_states(session, states, limit)
     if session.output.json:
         session.output.document(found)
@@ -221,7 +224,7 @@ async def _set_silence(session: Session, artist_id: str, wanted: SilenceAnswer.V
 
 @app.command("pause", epilog="Example: aiartist artist pause 'Nova Vale' --reason 'on tour'")
 def pause(ctx: typer.Context, artist: WhoOrAll = "", everybody: All = False, reason: Why = "") -> None:
-    """Start no new songs for an artist for now, or for every active one."""
+    """Start no new songs for an artist for now, or for every one that makes songs."""
 
     async def one(session: Session, artist_id: str) -> db.Artist:
         service = session.artist_db
@@ -229,8 +232,8 @@ def pause(ctx: typer.Context, artist: WhoOrAll = "", everybody: All = False, rea
         return (await service.answer(service.stub.PauseArtist(request, timeout=session.timeout))).artist
 
     _require_either(artist, everybody)
-    state = db.ARTIST_STATE_ACTIVE if everybody else None
-    execute(ctx, lambda session: _move(session, artist, state, one, "is paused"))
+    states = [artist_state_pb2.ARTIST_STATE_ACTIVE, artist_state_pb2.ARTIST_STATE_EVOLVING]
+    execute(ctx, lambda session: _move(session, artist, states, one, "is paused"))
 
 
 @app.command("resume", epilog="Example: aiartist artist resume --all")
@@ -243,8 +246,8 @@ def resume(ctx: typer.Context, artist: WhoOrAll = "", everybody: All = False, re
         return (await service.answer(service.stub.ResumeArtist(request, timeout=session.timeout))).artist
 
     _require_either(artist, everybody)
-    state = db.ARTIST_STATE_PAUSED if everybody else None
-    execute(ctx, lambda session: _move(session, artist, state, one, "is active"))
+    states = [artist_state_pb2.ARTIST_STATE_PAUSED]
+    execute(ctx, lambda session: _move(session, artist, states, one, "is active"))
 
 
 def _require_either(artist: str, everybody: bool) -> None:
@@ -255,16 +258,16 @@ def _require_either(artist: str, everybody: bool) -> None:
 async def _move(
     session: Session,
     artist: str,
-    state: db.ArtistState.ValueType | None,
+    states: list[artist_state_pb2.ArtistState.ValueType],
     change: Callable[[Session, str], Awaitable[db.Artist]],
     what: str,
 ) -> None:
-    """Changes the artist that is named, or all in a state; for scripts all of them are one document."""
-    if state is None:
+    """Changes the artist that is named, else all in these states; for scripts all are one document."""
+    if artist:
         found = await finding.artist(session, artist)
         _told(session.output, await change(session, found.id), what)
         return
-    whole = await _in_states(session, [state], MOST_AT_ONCE)
+    whole = await _in_states(session, states, MOST_AT_ONCE)
     changed = [await change(session, found.id) for found in whole.artists]
     if session.output.json:
         session.output.document(db.ListArtistsResponse(artists=changed))
@@ -272,7 +275,7 @@ async def _move(
     for each in changed:
         _told(session.output, each, what)
     if not changed:
-        session.output.say(f"no artist is {artist_state(state)}")
+        session.output.say(f"no artist is {' or '.join(map(artist_state, states))}")
 
 
 @app.command("retire", epilog="Example: aiartist artist retire 'Nova Vale' --yes")
@@ -292,54 +295,6 @@ def retire(
         request = db.RetireArtistRequest(request_id=new_request_id(), artist_id=found.id, reason=reason)
         answer = await service.answer(service.stub.RetireArtist(request, timeout=session.timeout))
         _told(session.output, answer.artist, "is retired")
-
-    execute(ctx, work)
-
-
-@app.command("history", epilog="Example: aiartist artist history 'Nova Vale'")
-def history(
-    ctx: typer.Context,
-    artist: Who,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
-) -> None:
-    """List an artist's persona versions, newest first."""
-
-    async def work(session: Session) -> None:
-        service, found = session.artist_db, await finding.artist(session, artist)
-
-        async def fetch(size: int, token: str) -> db.ListPersonaVersionsResponse:
-            request = db.ListPersonaVersionsRequest(artist_id=found.id, page_size=size, page_token=token)
-            return await service.answer(service.stub.ListPersonaVersions(request, timeout=session.timeout))
-
-        kept = await finding.pages(fetch, "versions", limit=limit)
-        if session.output.json:
-            session.output.document(kept)
-            return
-        table = listing("version", "made", "why", right=("version",))
-        for version in kept.versions:
-            why = version.reason + (" (current)" if version.version == found.persona_version else "")
-            table.add_row(f"{version.version}", moment(version.created_at), cell(why, 60))
-        session.output.show(table)
-
-    execute(ctx, work)
-
-
-@app.command("restore", epilog="Example: aiartist artist restore 'Nova Vale' 2")
-def restore(
-    ctx: typer.Context,
-    artist: Who,
-    version: Annotated[int, typer.Argument(min=1, max=2**32 - 1, help="Which version; see history.")],
-) -> None:
-    """Make an old persona version the current one again."""
-
-    async def work(session: Session) -> None:
-        service, found = session.artist_db, await finding.artist(session, artist)
-        request = db.RestorePersonaVersionRequest(
-            request_id=new_request_id(), artist_id=found.id, version=version, etag=found.etag
-        )
-        answer = await service.answer(service.stub.RestorePersonaVersion(request, timeout=session.timeout))
-        restored = answer.artist
-        _told(session.output, restored, f"is as in version {version}, now version {restored.persona_version}")
 
     execute(ctx, work)
 
@@ -367,8 +322,11 @@ def _facts(artist: db.Artist) -> dict[str, Any]:
         "name": persona.name,
         "id": artist.id,
         "state": state_cell(artist_state(artist.state)),
+        "since": moment(artist.state_since) if artist.HasField("state_since") else "",
+        "why": artist.state_reason,
         "autopilot": "on" if artist.autopilot_enabled else "off",
         "on_silence": silence_answer(artist.on_silence),
+        "evolves": evolve(artist.evolve),
         "starts": _cadence(artist.cadence),
         "genre": persona.genre,
         "style": persona.style,
@@ -386,6 +344,7 @@ def _facts(artist: db.Artist) -> dict[str, Any]:
         "bio": persona.bio,
         "banned_words": ", ".join(persona.banned_words),
         "never_changes": ", ".join(persona.preserve_core_identity),
+        "follows_charts": f"{persona.trend_alignment:g} of 1" if persona.trend_alignment else "",
         "song_length": duration(persona.target_duration_ms / 1000) if persona.target_duration_ms else "",
         "persona_version": f"{artist.persona_version}, changed {moment(artist.updated_at)}",
         "taken_on": moment(artist.created_at),

@@ -164,6 +164,9 @@ class _Label:
 def _stage_times(run: scheduler_pb2.Run) -> list[str]:
     times = []
     for stage in run.stages:
+        if not stage.HasField("ended_at"):
+            # What comes after the run's end is under way.
+            continue
         name = scheduler_pb2.StageName.Name(stage.stage).removeprefix("STAGE_NAME_").lower()
         seconds = (stage.ended_at.ToNanoseconds() - stage.started_at.ToNanoseconds()) / 1e9
         times.append(f"{name} {seconds:.1f} s")

@@ -18,6 +18,9 @@ _SEE = {
     "run": "see which there are: aiartist run list",
     "release": "see which there are: aiartist release list",
     "open question of run": "see which wait: aiartist run list --state awaiting_approval",
+    "experiment": "see which there are: aiartist experiment list",
+    "change": "see which there are: aiartist artist changes",
+    "move": "see which there are: aiartist artist moves",
     "error group": "see which there are: aiartist error list",
     "error_group": "see which there are: aiartist error list",
 }
@@ -74,10 +77,12 @@ def what_to_do(reason: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
             return (_SEE[kind],) if kind in _SEE else ()
         case "ALREADY_EXISTS" if kind == "artist":
             return ("to bring them up to date: aiartist artist add FILE --update",)
-        case "WRONG_STATE" if kind in ("run", "artist"):
+        case "WRONG_STATE" if kind in ("run", "artist", "experiment"):
             return (f"see how it stands: aiartist {kind} show {name}",)
         case "WRONG_STATE" if kind in ("error group", "error_group"):
             return (f"see how it stands: aiartist error show {name}",)
+        case "WRONG_STATE" if kind in ("change", "move"):
+            return (f"see how it stands: aiartist artist {kind}s",)
         case "STALE_DIGEST" if "fingerprint" in metadata:
             return (f"look at it again: aiartist error show {plain(metadata['fingerprint'])}",)
         case "REPAIR_OFF":

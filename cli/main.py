@@ -6,7 +6,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import artists, budgets, error_groups, llm, messages, providers, releases, runs
+from cli import (
+    artist_changes,
+    artist_life,
+    artists,
+    budgets,
+    error_groups,
+    experiments,
+    llm,
+    messages,
+    performance,
+    providers,
+    releases,
+    runs,
+    trends,
+)
 from cli.output import Output
 from cli.session import execute, output_of, run_and_exit
 from services.chassis.version import VERSION
@@ -32,6 +46,8 @@ app = typer.Typer(
     help="An autonomous record label on your own machine.",
     epilog="Start the platform with `make up`, or see it all at once with `make demo`.",
 )
+artists.app.add_typer(artist_life.app)
+artists.app.add_typer(artist_changes.app)
 app.add_typer(artists.app, name="artist")
 app.add_typer(runs.app, name="run")
 app.add_typer(releases.app, name="release")
@@ -40,6 +56,9 @@ app.add_typer(llm.app, name="llm")
 app.add_typer(budgets.app, name="budget")
 app.add_typer(messages.app, name="message")
 app.add_typer(providers.app, name="provider")
+app.add_typer(performance.app, name="performance")
+app.add_typer(trends.app, name="trends")
+app.add_typer(experiments.app, name="experiment")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,9 +1,11 @@
-"""An artist's file: Persona's fields by their proto names, `cadence`, `autopilot_enabled`, `on_silence`.
+"""An artist's file: Persona's fields by their proto names, and beside them `cadence`, `autopilot_enabled`,
+`on_silence` and `evolve`.
 
 What a value must be comes from the proto's descriptors, so that a new field needs no code here.
 Which values are allowed is the server's to say; its answer is shown with the file's lines.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +17,13 @@ import yaml
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from aiartist.artist_db.v1.artist_db_pb2 import Artist, Cadence, CreateArtistRequest, UpdateArtistRequest
+from aiartist.artist_db.v1.artist_db_pb2 import (
+    Artist,
+    Cadence,
+    CreateArtistRequest,
+    Evolve,
+    UpdateArtistRequest,
+)
 from aiartist.common.v1.decision_pb2 import SilenceAnswer
 from aiartist.common.v1.persona_pb2 import Persona
 from cli.texts import plain, shortened
@@ -28,7 +36,7 @@ REQUIRED = {
     "style": "what the artist is like, in prose",
     "themes": "a list of what the songs are about",
 }
-_BESIDE_PERSONA = ("cadence", "autopilot_enabled", "on_silence")
+_BESIDE_PERSONA = ("cadence", "autopilot_enabled", "on_silence", "evolve")
 _BITS = {FieldDescriptor.TYPE_UINT32: 32, FieldDescriptor.TYPE_UINT64: 64}
 _DECIMAL = re.compile(r"[-+]?[0-9][0-9_]{0,30}")
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
@@ -45,6 +53,7 @@ class ArtistFile:
     cadence: Cadence
     autopilot_enabled: bool
     on_silence: SilenceAnswer.ValueType
+    evolve: Evolve.ValueType
     given: frozenset[str]
     """The fields at the top of the file."""
     lines: Mapping[str, int]
@@ -67,6 +76,7 @@ class ArtistFile:
             request.cadence,
             request.autopilot_enabled,
             request.on_silence,
+            request.evolve,
             top,
             reader.lines,
         )
@@ -79,6 +89,7 @@ class ArtistFile:
             cadence=self.cadence if "cadence" in self.given else None,
             autopilot_enabled=self.autopilot_enabled,
             on_silence=self.on_silence,
+            evolve=self.evolve,
         )
 
     def update_request(self, artist: Artist, *, reason: str, request_id: str = "") -> UpdateArtistRequest:
@@ -187,7 +198,7 @@ class _Reader:
             if (value := self._scalar(entry, entry_place, field)) is not None:
                 values.append(value)
 
-    def _scalar(self, node: yaml.Node, place: str, field: FieldDescriptor) -> str | int | bool | None:
+    def _scalar(self, node: yaml.Node, place: str, field: FieldDescriptor) -> str | float | bool | None:
         """The value, or None where it is noted what is wrong with it."""
         kind = kind_of(node)
         if field.type == FieldDescriptor.TYPE_STRING:
@@ -202,11 +213,13 @@ class _Reader:
                 return value in _TRUE
             self._expected(node, place, "true or false")
             return None
+        if field.type == FieldDescriptor.TYPE_DOUBLE:
+            return self._fraction(node, place)
         if field.type in _BITS:
             return self._number(node, place, 2 ** _BITS[field.type] - 1)
         if field.enum_type is not None:
             return self._word(node, place, field.enum_type)
-        raise AssertionError(f"{field.full_name}: an artist has text, whole numbers, truth and words only")
+        raise AssertionError(f"{field.full_name}: an artist has text, numbers, truth and words only")
 
     def _word(self, node: yaml.Node, place: str, enum: EnumDescriptor) -> int | None:
         """A value of an enum, by its name without the enum's own."""
@@ -214,8 +227,12 @@ class _Reader:
         words = {
             value.name.removeprefix(prefix).lower(): value.number for value in enum.values if value.number
         }
-        if kind_of(node) == "str" and (word := str(node.value).strip().lower()) in words:
-            return words[word]
+        word = str(node.value).strip().lower()
+        # YAML takes a bare `off` for a truth value.
+        if kind_of(node) == "str" or (kind_of(node) == "bool" and word == "off"):
+            number = words.get(word)
+            if number is not None:
+                return number
         self._expected(node, place, f"one of {', '.join(words)}")
         return None
 
@@ -228,6 +245,17 @@ class _Reader:
             return None
         quoted = kind_of(node) == "str" and _DECIMAL.fullmatch(str(node.value)) is not None
         self._expected(node, place, "a whole number", "; leave the quotes away" if quoted else "")
+        return None
+
+    def _fraction(self, node: yaml.Node, place: str) -> float | None:
+        if kind_of(node) in ("int", "float"):
+            try:
+                number = float(str(node.value).replace("_", ""))
+            except ValueError:
+                number = math.nan
+            if math.isfinite(number):
+                return number
+        self._expected(node, place, "a number")
         return None
 
     def _refuse_both(

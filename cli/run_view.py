@@ -158,7 +158,8 @@ class RunView:
     def _fail(self, event: RunEvent, at: float, reason: str) -> None:
         row = self._row(event, at)
         row.progress, row.text = None, reason
-        if event.state == RUN_STATE_FAILED:
+        # What comes after a run's end may be tried again; then it begins anew.
+        if event.state in FINAL:
             row.end("failed", at)
 
     def _change_state(self, event: RunEvent, at: float) -> None:
@@ -212,7 +213,8 @@ class RunView:
         for _ in range(5):
             table.add_column(no_wrap=True, overflow="ellipsis")
         for row in self._rows.values():
-            mark: RenderableType = self._spinner
+            # The watch ends with the run; what comes after its end may be under way.
+            mark: RenderableType = Text("…", style="dim") if self.state in FINAL else self._spinner
             if row.state in _MARKS:
                 sign, style = _MARKS[row.state]
                 mark = Text(sign, style=style)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from aiartist.artist_db.v1.artist_db_pb2 import ArtistState
+from aiartist.artist_db.v1.artist_db_pb2 import Evolve
+from aiartist.artist_db.v1.artist_state_pb2 import ArtistState
+from aiartist.artist_db.v1.life_pb2 import PersonaChange
 from aiartist.common.v1.decision_pb2 import SilenceAnswer, Verdict
 from aiartist.notifier.v1.notifier_pb2 import Delivery, Message
 from aiartist.scheduler.v1.scheduler_pb2 import RunState, StageExecution, StageName
@@ -118,6 +120,16 @@ def delivery_state(state: Delivery.State.ValueType) -> str:
 def silence_answer(value: SilenceAnswer.ValueType) -> str:
     """For example `expire`; `hold` where nothing is said."""
     return _word(SilenceAnswer.Name(value), "SILENCE_ANSWER_") if value else "hold"
+
+
+def evolve(value: Evolve.ValueType) -> str:
+    """For example `auto`; `propose` where nothing is said."""
+    return _word(Evolve.Name(value), "EVOLVE_") if value else "propose"
+
+
+def change_state(state: PersonaChange.State.ValueType) -> str:
+    """For example `no change`."""
+    return _word(PersonaChange.State.Name(state), "STATE_")
 
 
 def _word(name: str, prefix: str) -> str:

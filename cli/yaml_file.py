@@ -32,6 +32,20 @@ class Problem:
         return f"{self.path}: {self.text}" if self.path else self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """What a file describes, for the words about one that describes nothing."""
+
+    name: str
+    """After `an`."""
+    needs: str
+    example: str
+    """A line of such a file."""
+
+
+ARTIST = Sort("artist", needs="name, genre, style and themes", example="name: Nova Vale")
+
+
 class FileProblems(Exception):
     """A file that can't be used, and everything that is wrong with it."""
 
@@ -49,9 +63,9 @@ class FileProblems(Exception):
             yield f"{plain(self.file)}: and {len(self.problems) - most} problems more"
 
 
-def read_tree(path: Path) -> yaml.MappingNode:
+def read_tree(path: Path, sort: Sort = ARTIST) -> yaml.MappingNode:
     """The file's mapping. FileProblems where there is none that can be used."""
-    text = _decoded(path, _bytes_of(path))
+    text = _decoded(path, _bytes_of(path, sort))
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -64,10 +78,10 @@ def read_tree(path: Path) -> yaml.MappingNode:
     except RecursionError as error:
         raise _unusable(path, "is nested too deeply") from error
     if root is None:
-        raise _unusable(path, "is empty; an artist needs at least name, genre, style and themes")
+        raise _unusable(path, f"is empty; an {sort.name} needs at least {sort.needs}")
     if not isinstance(root, yaml.MappingNode):
         raise _unusable(
-            path, f"expected fields such as `name: Nova Vale`, was given {given(root)}", line_of(root)
+            path, f"expected fields such as `{sort.example}`, was given {given(root)}", line_of(root)
         )
     return root
 
@@ -99,19 +113,19 @@ def given(node: yaml.Node) -> str:
     return f"{_WORDS[kind]} {value}"
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: Path, sort: Sort) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise _unusable(path, "there is no such file") from error
     except IsADirectoryError as error:
-        raise _unusable(path, "is a folder; name an artist's file in it") from error
+        raise _unusable(path, f"is a folder; name an {sort.name}'s file in it") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unusable(path, f"cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
-        raise _unusable(path, f"is larger than {MAX_BYTES // 1024} KiB; that is no artist's file")
+        raise _unusable(path, f"is larger than {MAX_BYTES // 1024} KiB; that is no {sort.name}'s file")
     return data
 
 

@@ -18,7 +18,10 @@ COMMANDS = {
     ],
     ("artist",): [
         *("add", "list", "show", "autopilot", "silence"),
-        *("pause", "resume", "retire", "history", "restore"),
+        *("pause", "resume", "retire"),
+        *("accept", "decline", "move", "moves", "undo"),
+        *("history", "restore"),
+        *("evolve", "changes", "agree", "refuse"),
     ],
     ("run",): [
         *("start", "list", "show", "watch"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aiartist.artist_db.v1.artist_db_pb2 import EVOLVE_AUTO, EVOLVE_OFF, EVOLVE_PROPOSE
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_EXPIRE
 from cli.persona_file import ArtistFile
 from cli.yaml_file import MAX_BYTES, FileProblems
@@ -323,3 +324,34 @@ def test_what_the_server_refuses_is_shown_with_the_line_of_the_file(tmp_path: Pa
         ":9: moods[1]: is required",
         ":10: cadence.interval_s: must be 60 to 31536000, is 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("off", EVOLVE_OFF), ("'off'", EVOLVE_OFF), ("Propose", EVOLVE_PROPOSE), ("auto", EVOLVE_AUTO)],
+)
+def test_how_an_artist_evolves_is_a_word_though_yaml_takes_off_for_a_truth_value(
+    tmp_path: Path, word: str, value: int
+):
+    file = ArtistFile.read(file_of(tmp_path, f"{REQUIRED}evolve: {word}\n"))
+    assert file.evolve == value
+    assert file.create_request().evolve == value
+    assert "evolve" in file.given
+
+
+@pytest.mark.parametrize("word", ["on", "no", "false", "3", "[off]"])
+def test_what_is_no_way_to_evolve_is_refused(tmp_path: Path, word: str):
+    (problem,) = problems_of(file_of(tmp_path, f"{REQUIRED}evolve: {word}\n"))
+    assert problem.startswith(":5: evolve: expected one of off, propose, auto, was given")
+
+
+@pytest.mark.parametrize(("written", "value"), [("0.25", 0.25), ("1", 1.0), ("0", 0.0)])
+def test_how_far_an_artist_follows_charts_is_a_number(tmp_path: Path, written: str, value: float):
+    file = ArtistFile.read(file_of(tmp_path, f"{REQUIRED}trend_alignment: {written}\n"))
+    assert file.persona.trend_alignment == value
+
+
+@pytest.mark.parametrize("written", ["often", "'0.5'", ".nan", ".inf", "yes"])
+def test_what_is_no_number_is_refused(tmp_path: Path, written: str):
+    (problem,) = problems_of(file_of(tmp_path, f"{REQUIRED}trend_alignment: {written}\n"))
+    assert problem.startswith(":5: trend_alignment: expected a number, was given")

@@ -229,3 +229,26 @@ def test_the_display_fits_100_columns():
         event(4, STATE, sched.RUN_STATE_REJECTED, stage=PRODUCE, message="y" * 200),
     )
     assert max(len(line) for line in screen) <= 100
+
+
+REFLECT, RELEASED = sched.STAGE_NAME_REFLECT, sched.RUN_STATE_RELEASED
+
+
+def test_what_comes_after_the_end_is_shown_though_the_watch_ends_before_it():
+    told = [
+        event(1, STATE, RELEASED, stage=sched.STAGE_NAME_PUBLISH, take_number=1),
+        event(2, STARTED, RELEASED, stage=REFLECT, take_number=1, attempt=1),
+    ]
+    assert any(line.lstrip().startswith("… reflect") for line in screen_of(*told))
+    done = event(3, SUCCEEDED, RELEASED, stage=REFLECT, take_number=1, message="no change: too few runs")
+    assert any("✔ reflect" in line and "no change" in line for line in screen_of(*told, done))
+    assert lines_of(*told, done)[-1].endswith("no change: too few runs")
+
+
+def test_what_fails_after_the_end_is_marked_and_begins_anew_where_it_is_tried_again():
+    begun = event(2, STARTED, RELEASED, stage=REFLECT, take_number=1, attempt=1)
+    broken = RunError(reason="ERROR_REASON_INTERNAL", message="broken off")
+    failed = event(3, FAILED, RELEASED, stage=REFLECT, take_number=1, attempt=1, error=broken)
+    again = event(4, STARTED, RELEASED, stage=REFLECT, take_number=1, attempt=2)
+    assert any("✘ reflect" in line for line in screen_of(begun, failed))
+    assert not any("✘ reflect" in line for line in screen_of(begun, failed, again))
