@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOS = $(shell cd protos && find aiartist -name '*.proto' | sort)
 
 .PHONY: help demo up test test-whole lint format protos protos-baseline bench bench-orchestrator \
-	bench-release bench-scaling test-songs test-containers k8s-check k8s-rules alerts-test dashboards-test \
+	bench-release bench-scaling simulate test-year test-songs test-containers k8s-check k8s-rules alerts-test dashboards-test \
 	dashboards doctor images backup restore version secrets operator-token lock clean
 
 help: ## List every target
@@ -72,6 +72,12 @@ bench-errors: $(VENV)/dev $(VENV)/bench-errors/installed ## Measure how errors a
 
 bench-release: $(VENV)/dev $(VENV)/bench-release/installed ## Measure music, review and video beside librosa and MoviePy
 	@$(BIN)/python -m tests.bench release
+
+simulate: $(VENV)/dev ## Let experiments run in 200 worlds of simulated listeners, beside a textbook Thompson sampler
+	@$(BIN)/python -m pytest -m simulation -q -s tests/simulation
+
+test-year: $(VENV)/dev ## Run 50 artists through a year on the real scheduler, its time moved by the test
+	@$(BIN)/python -m pytest -m year -q -s tests/year
 
 test-songs: $(VENV)/dev ## Make 40 songs from 40 briefs over all genres and measure them
 	@$(BIN)/python -m pytest -m songs -q -s tests/songs

@@ -38,7 +38,7 @@ def run(promtool: str, *arguments: str | Path, given: bytes = b"") -> tuple[int,
 def test_the_configuration_is_one(promtool: str, name: str) -> None:
     status, said = run(promtool, "check", "config", PROMETHEUS / name)
     assert status == 0, said
-    assert "SUCCESS: 7 rule files found" in said
+    assert "SUCCESS: 8 rule files found" in said
 
 
 def test_a_configuration_that_is_none_is_noticed(promtool: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import typer
 
-from aiartist.artist_db.v1 import artist_db_pb2
+from aiartist.artist_db.v1 import artist_db_pb2, life_pb2
 from aiartist.error_analyzer.v1 import error_analyzer_pb2
 from aiartist.notifier.v1 import notifier_pb2
 from aiartist.orchestrator.v1 import orchestrator_pb2
@@ -127,6 +127,7 @@ class Studio:
     runs: dict[str, str] = field(default_factory=dict)
     """What they are for -> id."""
     artist: str = ""
+    experiment: str = ""
 
     async def open(self) -> None:
         """Starts the runs; the one that fails may spend nothing."""
@@ -170,6 +171,13 @@ class Studio:
                 case "RELEASE":
                     released = await self.label.until(run_id, scheduler_pb2.RUN_STATE_RELEASED)
                     found[name] = released.release_id
+                case "MOVE":
+                    moved = life_pb2.ListMovesRequest(artist_id=self.artist)
+                    found[name] = (await self.label.artists.ListMoves(moved, timeout=10)).moves[0].id
+                case "CHANGE":
+                    found[name] = (await self._reflection(self.runs["reject"])).id
+                case "EXPERIMENT":
+                    found[name] = self.experiment
                 case "ERROR":
                     listed = artist_db_pb2.ListErrorGroupsRequest(service="backup")
                     groups = (await self.label.artists.ListErrorGroups(listed, timeout=10)).groups
@@ -181,6 +189,8 @@ class Studio:
         match method:
             case "CreateArtist":
                 self.artist = answer[0]["artist"]["id"]
+            case "CreateExperiment":
+                self.experiment = answer[0]["experiment"]["id"]
             case "StartRun":
                 self.runs["own"] = answer[0]["run"]["id"]
 
@@ -207,6 +217,16 @@ class Studio:
             await asyncio.sleep(0.02)
             run = await self.label.run(run_id)
         return run
+
+    async def _reflection(self, run_id: str) -> life_pb2.PersonaChange:
+        """What came of looking back on the run, which begins when it is over."""
+        async with asyncio.timeout(30):
+            while True:
+                listed = await self.label.artists.ListChanges(life_pb2.ListChangesRequest(), timeout=10)
+                for change in listed.changes:
+                    if change.run_id == run_id:
+                        return change
+                await asyncio.sleep(0.05)
 
     async def _first_take(self, run_id: str) -> artist_db_pb2.StoredTake:
         await self._asked(run_id)

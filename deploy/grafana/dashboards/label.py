@@ -2,7 +2,7 @@
 
 from deploy.grafana.board import Board, Row
 from deploy.grafana.dashboards import shared
-from deploy.grafana.dashboards.shared import day_usd, grown
+from deploy.grafana.dashboards.shared import day_usd, grown, in_range
 from deploy.grafana.panels import Column, Panel, worry_at
 from deploy.grafana.queries import Prom, Shows, Sql
 
@@ -213,6 +213,48 @@ ORDER BY 1 DESC
     ],
 )
 
+_LEARNED = Row(
+    "What does it learn?",
+    [
+        Panel(
+            "number",
+            "Waits for a yes",
+            "Changes of personas and candidates that wait for a person. Worry where it only grows.",
+            [Prom("max by (what) (aiartist_artist_db_waiting_for_people)", "{{what}}")],
+            "short",
+            width=6,
+            height=5,
+            sparkline=False,
+        ),
+        Panel(
+            "number",
+            "Experiments",
+            "Experiments that run, and those whose numbers of runs are wrong: then no winner is named.",
+            [Prom("max by (state) (aiartist_artist_db_experiments)", "{{state}}")],
+            "short",
+            width=6,
+            height=5,
+            sparkline=False,
+        ),
+        Panel(
+            "bars",
+            "Charts that came",
+            "How fetches of charts ended; nothing where no artist follows. Worry where nothing is `ok`.",
+            [
+                Prom(
+                    in_range("aiartist_orchestrator_trend_fetches_total", "source, outcome"),
+                    "{{source}} {{outcome}}",
+                    instant=True,
+                )
+            ],
+            "short",
+            width=12,
+            height=5,
+            shows=Shows.PERHAPS_NOTHING,
+        ),
+    ],
+)
+
 _BROKEN = Row(
     "What breaks?",
     [
@@ -262,6 +304,6 @@ BOARD = Board(
     shared.LABEL,
     "Label overview",
     "Does the label work, what does it cost, what did it bring out, and what breaks?",
-    [_WORK, _MONEY, _OUT, _BROKEN],
+    [_WORK, _MONEY, _OUT, _LEARNED, _BROKEN],
     annotations=[shared.RELEASED, shared.ALERTS],
 )
