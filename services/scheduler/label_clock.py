@@ -86,14 +86,14 @@ class LabelClock:
                 await first_of(self._closing, timeout_s=every_s)
 
     async def review_lives(self) -> bool:
-        """Applies the rules that go by time; True where there may be more, which there never is."""
+        """Applies the rules that go by time; True where one of them moved an artist: there may be more."""
         request = life_pb2.ReviewLivesRequest(busy_artist_ids=await self._store.busy_artists())
         found = await self._artist_db.ReviewLives(request, timeout=SHORT_CALL_S)
         for move in found.moves:
             _log.info(
                 "an artist's life took a turn", artist_id=move.artist_id, rule=move.rule, reason=move.reason
             )
-        return False
+        return bool(found.moves)
 
     async def fill_vacancy(self) -> bool:
         """Has an artist invented for one vacancy; True where there was one."""
