@@ -61,6 +61,9 @@ class Driver:
         run = await self._store.read(run_id)
         if run is None or run.place is not Place.HELD:
             return
+        if self._closing.is_set():
+            # Before a try begins that would end at once, and count.
+            raise HandBack
         with (
             logs.bind_context(run_id=run.id, artist_id=run.artist_id),
             metrics.RUNS_IN_HAND.track_inprogress(),

@@ -9,8 +9,11 @@ import asyncpg
 import pytest
 
 from aiartist.artist_db.v1 import artist_db_pb2 as pb
+from aiartist.artist_db.v1 import artist_state_pb2, experiment_pb2, life_pb2, performance_pb2, trend_pb2
 from aiartist.artist_db.v1.artist_db_pb2_grpc import ArtistDbServiceStub
 from aiartist.common.v1.decision_pb2 import SILENCE_ANSWER_AUTOPILOT, SILENCE_ANSWER_EXPIRE
+from aiartist.common.v1.experiment_pb2 import ARM_KIND_COVER_STYLE, ARM_KIND_PROMPT
+from services.chassis.ids import derived_id
 from tests.integration.artist_db.races import held
 from tests.integration.artist_db.samples import (
     ETAG,
@@ -25,6 +28,13 @@ from tests.integration.artist_db.samples import (
 )
 
 FINGERPRINT = "a" * 32
+CHANGE, VACANCY = derived_id("chg", "0"), derived_id("vac", "0")
+
+
+VACANT = """
+INSERT INTO vacancies (id, reason, tries, holder, lease_until)
+VALUES ($1, 'room for one more', 1, 'scheduler_1', now() + interval '1 hour')
+"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,10 @@ class World:
     release: pb.StoredRelease
     attempt: pb.ErrorGroup
     """Its step is under way."""
+    move: str
+    """The last one of `paused`."""
+    experiment: str
+    """One that runs."""
 
 
 def claim(holder: str) -> pb.ClaimErrorStepRequest:
@@ -50,6 +64,30 @@ def finish(world: World, status: str) -> pb.FinishErrorStepRequest:
         holder="worker_1",
         report=pb.ErrorReport(fingerprint=world.attempt.fingerprint, status=status),
     )
+
+
+def moving(world: World, state: artist_state_pb2.ArtistState.ValueType) -> life_pb2.MoveArtistRequest:
+    return life_pb2.MoveArtistRequest(artist_id=world.artist.id, to_state=state, moved_by="cli:vera")
+
+
+def counted(world: World, streams: int) -> performance_pb2.RecordPerformanceRequest:
+    entry = performance_pb2.PerformanceEntry(
+        release_id=world.release.id,
+        platform="spotify",
+        metric=performance_pb2.METRIC_STREAMS,
+        day="2026-03-01",
+        value=streams,
+    )
+    return performance_pb2.RecordPerformanceRequest(entries=[entry])
+
+
+def trying(name: str) -> experiment_pb2.CreateExperimentRequest:
+    experiment = experiment_pb2.Experiment(
+        name=name,
+        kind=ARM_KIND_COVER_STYLE,
+        arms=[experiment_pb2.Arm(name="a", value="rings"), experiment_pb2.Arm(name="b", value="tiles")],
+    )
+    return experiment_pb2.CreateExperimentRequest(experiment=experiment)
 
 
 CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
@@ -128,6 +166,40 @@ CALLS: dict[str, Callable[[World], tuple[Any, Any]]] = {
     ),
     "ClaimErrorStep": lambda world: (claim("worker_2"), claim("worker_3")),
     "FinishErrorStep": lambda world: (finish(world, "analyzed"), finish(world, "analysis_failed")),
+    "SetEvolve": lambda world: (
+        pb.SetEvolveRequest(artist_id=world.artist.id, evolve=pb.EVOLVE_AUTO),
+        pb.SetEvolveRequest(artist_id=world.artist.id, evolve=pb.EVOLVE_OFF),
+    ),
+    "MoveArtist": lambda world: (
+        moving(world, artist_state_pb2.ARTIST_STATE_EVOLVING),
+        moving(world, artist_state_pb2.ARTIST_STATE_CANDIDATE),
+    ),
+    "UndoMove": lambda world: (
+        life_pb2.UndoMoveRequest(move_id=world.move, moved_by="cli:vera", reason="by mistake"),
+        life_pb2.UndoMoveRequest(move_id=world.move, moved_by="cli:vera", reason="too early"),
+    ),
+    "DecideChange": lambda world: (
+        life_pb2.DecideChangeRequest(change_id=CHANGE, accept=False, decided_by="cli:vera"),
+        life_pb2.DecideChangeRequest(change_id=CHANGE, accept=False, decided_by="cli:ola"),
+    ),
+    "FillVacancy": lambda world: (
+        life_pb2.FillVacancyRequest(vacancy_id=VACANCY, persona=persona("Nova")),
+        life_pb2.FillVacancyRequest(vacancy_id=VACANCY, persona=persona("Vale")),
+    ),
+    "RecordPerformance": lambda world: (counted(world, 1), counted(world, 2)),
+    "RequestTrendFetch": lambda world: (
+        trend_pb2.RequestTrendFetchRequest(source="deezer"),
+        trend_pb2.RequestTrendFetchRequest(),
+    ),
+    "CreateExperiment": lambda world: (trying("rings or tiles"), trying("tiles or rings")),
+    "StopExperiment": lambda world: (
+        experiment_pb2.StopExperimentRequest(experiment_id=world.experiment, reason="seen enough"),
+        experiment_pb2.StopExperimentRequest(experiment_id=world.experiment, reason="too dear"),
+    ),
+    "PromoteExperiment": lambda world: (
+        experiment_pb2.PromoteExperimentRequest(experiment_id=world.experiment, arm="a"),
+        experiment_pb2.PromoteExperimentRequest(experiment_id=world.experiment, arm="b"),
+    ),
     "SaveErrorReport": lambda world: (
         pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="analyzed")),
         pb.SaveErrorReportRequest(report=pb.ErrorReport(fingerprint="0" * 32, status="ignored")),
@@ -147,11 +219,14 @@ COUNTED = (
     "error_steps",
     "error_attempts",
     "budgets",
+    "moves",
+    "performance",
+    "experiments",
 )
 
 
 @pytest.fixture
-async def world(stub: ArtistDbServiceStub) -> World:
+async def world(stub: ArtistDbServiceStub, connection: "asyncpg.Connection[asyncpg.Record]") -> World:
     made = await artist(stub, "Ada")
     other = await artist(stub, "Bo")
     paused = (await stub.PauseArtist(pb.PauseArtistRequest(artist_id=other.id))).artist
@@ -167,7 +242,38 @@ async def world(stub: ArtistDbServiceStub) -> World:
         )
     )
     attempt = (await stub.ClaimErrorStep(claim("worker_1"))).group
-    return World(made, paused, kept, released, attempt)
+    (move, *_) = (await stub.ListMoves(life_pb2.ListMovesRequest(artist_id=paused.id))).moves
+    change = life_pb2.PersonaChange(
+        id=CHANGE,
+        artist_id=made.id,
+        run_id="run_0",
+        change=life_pb2.FieldChange(field="bio", to='"A clockmaker."', **{"from": '""'}),
+        reason="it is told",
+        persona_version=1,
+    )
+    await connection.execute(
+        """
+        INSERT INTO persona_changes (id, artist_id, run_id, state, outcome, body)
+        VALUES ($1, $2, 'run_0', 'PROPOSED', '', $3)
+        """,
+        CHANGE,
+        made.id,
+        change.SerializeToString(),
+    )
+    await connection.execute(VACANT, VACANCY)
+    await connection.execute(
+        """
+        INSERT INTO trend_charts (source, country, genre, due_at)
+        VALUES ('deezer', '', '', now() + interval '1 hour')
+        """
+    )
+    words = experiment_pb2.Experiment(
+        name="words",
+        kind=ARM_KIND_PROMPT,
+        arms=[experiment_pb2.Arm(name="a"), experiment_pb2.Arm(name="b", value="darker words")],
+    )
+    begun = await stub.CreateExperiment(experiment_pb2.CreateExperimentRequest(experiment=words))
+    return World(made, paused, kept, released, attempt, move.id, begun.experiment.id)
 
 
 def with_id(request: Any, request_id: str) -> Any:
@@ -182,7 +288,11 @@ async def state(connection: "asyncpg.Connection[asyncpg.Record]") -> list[Any]:
     etags = await connection.fetchval("SELECT sum(etag) FROM artists")
     errors = await connection.fetchval("SELECT sum(count) FROM error_groups")
     gone = await connection.fetchval("SELECT count(taken_down_at) FROM publications")
-    return [*counts, etags, errors, gone]
+    states = await connection.fetch(
+        "SELECT id, state FROM persona_changes UNION SELECT id, state FROM experiments ORDER BY id"
+    )
+    due = await connection.fetchval("SELECT min(due_at) FROM trend_charts")
+    return [*counts, etags, errors, gone, list(map(tuple, states)), due]
 
 
 def test_every_changing_call_with_a_request_id_is_tried_here() -> None:
