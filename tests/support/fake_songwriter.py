@@ -84,8 +84,9 @@ def _whole_song(prompt: str, choices: _Choices) -> str:
     slowest, fastest = map(int, _found(r"Tempo: (\d+) to (\d+)", prompt))
     tempo = choices.of(range(slowest, fastest + 1))
     keys = _found(r"Keys: (.+)", prompt)[0].split(", ")
-    moods = re.findall(r"> - (.+)", _found(r"Mood: .+\n((?:> - .+\n)+)", prompt)[0])
-    theme = _found(r"serves the wish below better:\n> (.+)", prompt)[0]
+    moods = _moods(prompt)
+    # Versions before this one, which some tests run too, have moods and theme in their lines.
+    theme = _found(r"serves the wish below better:(?:\n>)? (.+)", prompt)[0]
     chorus = _quatrain(choices)
     kinds = ["intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro"]
     lines = {"intro": list, "outro": list, "chorus": lambda: chorus}
@@ -110,6 +111,13 @@ def _whole_song(prompt: str, choices: _Choices) -> str:
         "video_plan": [f"{kind}: {choices.of(_THINGS)}" for kind in kinds],
     }
     return json.dumps(song)
+
+
+def _moods(prompt: str) -> list[str]:
+    listed = re.search(r"Mood: .+\n((?:> - .+\n)+)", prompt)
+    if listed is None:
+        return _found(r"Mood: (.+?);", prompt)[0].split(", ")
+    return re.findall(r"> - (.+)", listed[1])
 
 
 def _found(pattern: str, text: str) -> tuple[str, ...]:
