@@ -33,12 +33,15 @@ doctor: $(VENV)/runtime ## Check settings, database, models, disk and services
 # One more than there are processors: much of the time is waiting.
 PYTEST_PARALLEL = $(BIN)/python -m pytest --dist worksteal \
 	-n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
-WHOLE := tests/chaos tests/e2e
+# What takes longer than seconds: whole platforms, films, repairs, backups, and kills at every step.
+WHOLE := tests/chaos tests/e2e tests/integration/operations \
+	$(addprefix tests/integration/,error_analyzer/test_twenty_bugs.py error_analyzer/test_repair_landing.py \
+	release/test_films.py release/test_film_clips.py release/test_targets_kills.py)
 
 test: $(VENV)/dev ## Run the suite (TESTS=path: a part of it)
 	@$(PYTEST_PARALLEL) $(if $(TESTS),$(TESTS),$(addprefix --ignore=,$(WHOLE)))
 
-test-whole: $(VENV)/dev ## Run whole platforms, and kill them at every step
+test-whole: $(VENV)/dev ## Run what takes longer: whole platforms, films, repairs, and kills at every step
 	@$(PYTEST_PARALLEL) $(WHOLE)
 
 lint: $(VENV)/dev ## ruff, mypy --strict, import-linter, buf lint, buf breaking, drift of generated code
